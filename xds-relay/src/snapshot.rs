@@ -5,6 +5,7 @@
 //! snapshot of a proxy holds the same `Arc` for everything that did not change.
 
 use bytes::Bytes;
+use mesh_core::Seq;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -132,6 +133,8 @@ pub struct NotInEffect {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     resources: [Resources; 5],
+    /// The last change of the mesh that was folded when this was made: what caused it, unless an earlier one did.
+    pub seq: Seq,
     /// What it does not carry out yet, in order.
     pub not_in_effect: Vec<NotInEffect>,
     /// What was asked for and cannot be had, in words for the user: two protocols on one port and the like (§5.4).
@@ -147,6 +150,24 @@ impl Snapshot {
     /// The resources of a type.
     pub fn of(&self, of: ResourceType) -> &Resources {
         &self.resources[of as usize]
+    }
+
+    /// Whether the two say the same, whatever caused them.
+    pub fn same_content(&self, other: &Self) -> bool {
+        self.resources == other.resources
+            && self.not_in_effect == other.not_in_effect
+            && self.warnings == other.warnings
+    }
+
+    /// Takes the resources that are equal to another snapshot's from there, so that both hold the same bytes.
+    pub fn share(&mut self, other: &Self) {
+        for (mine, theirs) in self.resources.iter_mut().zip(&other.resources) {
+            for (name, resource) in mine {
+                if let Some(known) = theirs.get(name).filter(|known| known.version == resource.version) {
+                    *resource = known.clone();
+                }
+            }
+        }
     }
 
     /// Every resource, types in sending order.
