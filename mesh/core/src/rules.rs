@@ -3,9 +3,32 @@
 //! Every number, pattern and cross-field rule that needs no other resource lives here, and each breach is reported with
 //! the JSON path of its field, so that one answer tells everything there is to mend. Rules are of today: they are asked
 //! when a command is decided, never when an event is read back.
+//!
+//! The files below mirror those of [`crate::spec`]. Where the service model is silent, a rule is stricter than it for one
+//! of two reasons only: Envoy would refuse the configuration, and with it every other change for that proxy; or the spec
+//! would mean something other than it says.
+
+mod discovery;
+mod duration;
+mod gateway_route;
+pub mod limits;
+mod listener;
+mod logging;
+mod matching;
+mod pattern;
+mod place;
+mod route;
+mod text;
+mod tls;
+mod virtual_gateway;
+mod virtual_node;
+mod virtual_router;
+mod virtual_service;
 
 use crate::resource::{ResourceId, Tags};
 use crate::spec::Spec;
+use place::Place;
+use std::cell::RefCell;
 use std::fmt;
 
 /// A broken rule: where, and what would be right.
@@ -23,17 +46,42 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The broken rules of a spec, in the order of its fields.
-pub fn check(_spec: &Spec) -> Vec<Violation> {
-    Vec::new()
+/// The broken rules of a spec; none where it is acceptable.
+pub fn check(spec: &Spec) -> Vec<Violation> {
+    collect("spec", |at| match spec {
+        // Egress filter and IP preference are enumerations: what can be read is right.
+        Spec::Mesh(_) => {}
+        Spec::VirtualGateway(spec) => virtual_gateway::check(at, spec),
+        Spec::GatewayRoute(spec) => gateway_route::check(at, spec),
+        Spec::VirtualNode(spec) => virtual_node::check(at, spec),
+        Spec::VirtualRouter(spec) => virtual_router::check(at, spec),
+        Spec::Route(spec) => route::check(at, spec),
+        Spec::VirtualService(spec) => virtual_service::check(at, spec),
+    })
 }
 
-/// The broken rules of a new resource's name.
-pub fn check_name(_id: &ResourceId) -> Vec<Violation> {
-    Vec::new()
+/// The broken rules of a new resource's name. It becomes part of ARNs, URLs and the names of xDS resources.
+pub fn check_name(id: &ResourceId) -> Vec<Violation> {
+    collect(&format!("{}Name", id.kind), |at| text::resource_name(at, id.kind, id.name.as_str()))
 }
 
-/// The broken rules of tags.
-pub fn check_tags(_tags: &Tags) -> Vec<Violation> {
-    Vec::new()
+/// The broken rules of tags, but for their number, which depends on the tags that are there already.
+pub fn check_tags(tags: &Tags) -> Vec<Violation> {
+    tags.iter()
+        .flat_map(|(key, value)| {
+            collect(&format!("tags[{key}]"), |at| {
+                at.member("key").length(key, limits::TAG_KEY);
+                at.member("value").length(value, limits::TAG_VALUE);
+            })
+        })
+        .collect()
 }
+
+fn collect(root: &str, check: impl FnOnce(&Place)) -> Vec<Violation> {
+    let found = RefCell::default();
+    check(&Place::root(root, &found));
+    found.into_inner()
+}
+
+#[cfg(test)]
+mod tests;

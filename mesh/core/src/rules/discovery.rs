@@ -1,0 +1,38 @@
+//! Service discovery of virtual nodes (§9).
+
+use super::place::Place;
+use super::{limits, text};
+use crate::spec::{AwsCloudMapInstanceAttribute, AwsCloudMapServiceDiscovery, ServiceDiscovery};
+
+pub(super) fn check(at: &Place, discovery: &ServiceDiscovery) {
+    match discovery {
+        ServiceDiscovery::Dns(dns) => text::hostname(&at.member("dns").member("hostname"), &dns.hostname),
+        ServiceDiscovery::AwsCloudMap(cloud_map) => check_cloud_map(&at.member("awsCloudMap"), cloud_map),
+    }
+}
+
+fn check_cloud_map(at: &Place, cloud_map: &AwsCloudMapServiceDiscovery) {
+    at.member("namespaceName").length(&cloud_map.namespace_name, limits::CLOUD_MAP_NAME);
+    at.member("serviceName").length(&cloud_map.service_name, limits::CLOUD_MAP_NAME);
+    at.member("attributes").each(cloud_map.attributes.iter().flatten(), check_attribute);
+}
+
+fn check_attribute(at: &Place, attribute: &AwsCloudMapInstanceAttribute) {
+    let AwsCloudMapInstanceAttribute { key, value } = attribute;
+    at.member("key").length(key, limits::CLOUD_MAP_KEY);
+    at.member("value").length(value, limits::CLOUD_MAP_VALUE);
+    if !key.chars().all(|c| c.is_ascii_graphic()) {
+        at.member("key").refuse(format!("is `{}`, may have printable ASCII characters only", key.escape_debug()));
+    }
+    // Instances are asked for by these attributes, and Cloud Map does not answer by the ones it reserves (§9.2).
+    if key.starts_with("AWS_INSTANCE_") {
+        at.member("key")
+            .refuse(format!("is `{key}`, must not be one of Cloud Map's own, which begin with `AWS_INSTANCE_`"));
+    }
+    let inner = |c: char| c.is_ascii_graphic() || matches!(c, ' ' | '\t');
+    if value.starts_with([' ', '\t']) || !value.chars().all(inner) {
+        let given = value.escape_debug();
+        at.member("value")
+            .refuse(format!("is `{given}`, may have printable ASCII characters only, the first no space"));
+    }
+}

@@ -1,0 +1,399 @@
+//! Rules as tables: a spec, and the paths that must be told. The numbers themselves are proved against the service model.
+
+use super::*;
+use crate::resource::Kind;
+use serde_json::{Value, json};
+
+/// The paths of the broken rules of a spec that is written as the API writes it.
+fn paths(kind: Kind, spec: &Value) -> Vec<String> {
+    let spec = serde_json::from_value(json!({ kind.as_str(): spec })).expect("a readable spec");
+    check(&spec).into_iter().map(|violation| violation.path).collect()
+}
+
+fn accepted(kind: Kind, spec: Value) {
+    assert_eq!(paths(kind, &spec), Vec::<String>::new(), "{spec}");
+}
+
+fn refused(kind: Kind, spec: Value, at: &[&str]) {
+    assert_eq!(paths(kind, &spec), at, "{spec}");
+}
+
+fn http_route(matched: Value) -> Value {
+    json!({ "httpRoute": { "match": matched, "action": { "weightedTargets": [{ "virtualNode": "a", "weight": 1 }] } } })
+}
+
+fn grpc_route(matched: Value) -> Value {
+    json!({ "grpcRoute": { "match": matched, "action": { "weightedTargets": [{ "virtualNode": "a", "weight": 1 }] } } })
+}
+
+fn gateway_route(matched: Value, rewrite: Value) -> Value {
+    let target = json!({ "virtualService": { "virtualServiceName": "cart.shop.local" } });
+    json!({ "httpRoute": { "match": matched, "action": { "target": target, "rewrite": rewrite } } })
+}
+
+fn listener(more: Value) -> Value {
+    let mut listener = json!({ "portMapping": { "port": 80, "protocol": "http" } });
+    listener.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "listeners": [listener] })
+}
+
+#[test]
+fn a_route_has_exactly_one_protocol() {
+    let mut two = http_route(json!({ "prefix": "/" }));
+    two["grpcRoute"] = grpc_route(json!({}))["grpcRoute"].clone();
+    refused(Kind::Route, json!({}), &["spec"]);
+    refused(Kind::Route, two, &["spec"]);
+    refused(Kind::GatewayRoute, json!({ "priority": 3 }), &["spec"]);
+    accepted(Kind::Route, grpc_route(json!({})));
+}
+
+#[test]
+fn every_breach_is_told_at_once() {
+    let spec = json!({ "priority": 1001, "httpRoute": {
+        "match": { "prefix": "cart", "port": 0, "headers": [{ "name": "x y" }] },
+        "action": { "weightedTargets": [{ "virtualNode": "a/b", "weight": 101 }] },
+    }});
+    let at = [
+        "spec.httpRoute.action.weightedTargets[0].virtualNode",
+        "spec.httpRoute.action.weightedTargets[0].weight",
+        "spec.httpRoute.match.headers[0].name",
+        "spec.httpRoute.match.prefix",
+        "spec.httpRoute.match.port",
+        "spec.priority",
+    ];
+    refused(Kind::Route, spec, &at);
+}
+
+#[test]
+fn a_breach_says_what_was_given_and_what_is_allowed() {
+    let spec = serde_json::from_value(json!({ "route": http_route(json!({ "prefix": "/", "port": 70000 })) })).unwrap();
+    let told: Vec<_> = check(&spec).iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["spec.httpRoute.match.port: is 70000, must be between 1 and 65535"]);
+}
+
+#[test]
+fn a_path_is_matched_one_way() {
+    let at = "spec.httpRoute.match";
+    for (matched, told) in [
+        (json!({}), vec![]),
+        (json!({ "port": 80 }), vec![]),
+        (json!({ "prefix": "/a" }), vec![]),
+        (json!({ "path": { "exact": "/a" } }), vec![]),
+        (json!({ "path": { "regex": "/a/[0-9]+" } }), vec![]),
+        (json!({ "path": {} }), vec![format!("{at}.path")]),
+        (json!({ "path": { "exact": "/a", "regex": "/a" } }), vec![format!("{at}.path")]),
+        (json!({ "path": { "exact": "/a" }, "prefix": "/" }), vec![at.to_owned()]),
+        (json!({ "path": { "exact": "a" } }), vec![format!("{at}.path.exact")]),
+        (json!({ "prefix": "" }), vec![format!("{at}.prefix")]),
+        (json!({ "prefix": "/a\nb" }), vec![format!("{at}.prefix")]),
+    ] {
+        assert_eq!(paths(Kind::Route, &http_route(matched.clone())), told, "{matched}");
+    }
+}
+
+#[test]
+fn header_matches_are_headers_and_ranges_are_ranges() {
+    let header = |header: Value| http_route(json!({ "prefix": "/", "headers": [header] }));
+    let at = "spec.httpRoute.match.headers[0]";
+    accepted(Kind::Route, header(json!({ "name": ":authority", "match": { "suffix": ".local" } })));
+    accepted(Kind::Route, header(json!({ "name": "x-n", "match": { "range": { "start": -1, "end": 0 } } })));
+    for name in ["", ":", "a b", "ü", "a:b"] {
+        refused(Kind::Route, header(json!({ "name": name })), &[&format!("{at}.name")]);
+    }
+    for (start, end) in [(1, 1), (2, 1)] {
+        let range = json!({ "name": "n", "match": { "range": { "start": start, "end": end } } });
+        refused(Kind::Route, header(range), &[&format!("{at}.match.range.end")]);
+    }
+    refused(
+        Kind::Route,
+        header(json!({ "name": "n", "match": { "exact": "a\r\nb" } })),
+        &[&format!("{at}.match.exact")],
+    );
+}
+
+#[test]
+fn query_parameters_have_names() {
+    let query = |name: &str| http_route(json!({ "prefix": "/", "queryParameters": [{ "name": name }] }));
+    accepted(Kind::Route, query("page"));
+    refused(Kind::Route, query(""), &["spec.httpRoute.match.queryParameters[0].name"]);
+}
+
+#[test]
+fn regular_expressions_are_those_of_re2() {
+    for pattern in [
+        ".*green.*",
+        "/v[0-9]+/(?:a|b)",
+        "(?i)abc",
+        "(?P<name>x)(?<other>y)",
+        r"\d{1,3}\.\d{1,3}",
+        r"\Qa.b*\E+x",
+        "/items/{id}",
+        "a{,5}",
+        "[[a]",
+        "[a&&b~~]",
+        "[]a-]",
+        "[+--]",
+        "[[:alpha:]_]",
+        r"\p{Greek}\pL\P{Lu}",
+        r"\_\-\/\ ",
+        r"\x41\x{1F600}\07",
+        "a*?b+?",
+        r"\<b\>",
+    ] {
+        accepted(Kind::Route, http_route(json!({ "path": { "regex": pattern } })));
+    }
+    for pattern in [
+        "(?=a)b",
+        "a(?!b)",
+        "(?<=a)b",
+        "(?<!a)b",
+        "(?x)a b",
+        "(?u)a",
+        r"(a)\1",
+        r"\u0041",
+        r"\Z",
+        r"\p{Alphabetic}",
+        r"\p{gc=Lu}",
+        "a**",
+        "a{2}{3}",
+        "a{1001}",
+        "a{1,99999999999}",
+        "*a",
+        "(a",
+        "a)",
+        "[a",
+        "[z-a]",
+        r"a\",
+        r"[\b]",
+    ] {
+        refused(Kind::Route, http_route(json!({ "path": { "regex": pattern } })), &["spec.httpRoute.match.path.regex"]);
+    }
+    let header = json!({ "name": "n", "match": { "regex": "(?=x)" } });
+    let at = "spec.httpRoute.match.headers[0].match.regex";
+    refused(Kind::Route, http_route(json!({ "headers": [header] })), &[at]);
+}
+
+#[test]
+fn a_method_needs_its_service() {
+    accepted(Kind::Route, grpc_route(json!({ "serviceName": "color.ColorService", "methodName": "GetColor" })));
+    refused(Kind::Route, grpc_route(json!({ "methodName": "GetColor" })), &["spec.grpcRoute.match.methodName"]);
+    refused(Kind::Route, grpc_route(json!({ "serviceName": "a/b" })), &["spec.grpcRoute.match.serviceName"]);
+}
+
+#[test]
+fn retries_name_known_events() {
+    let policy = |more: Value| {
+        let mut route = http_route(json!({ "prefix": "/" }));
+        route["httpRoute"]["retryPolicy"] = json!({ "maxRetries": 1, "perRetryTimeout": { "unit": "s", "value": 1 } });
+        route["httpRoute"]["retryPolicy"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        route
+    };
+    accepted(Kind::Route, policy(json!({ "httpRetryEvents": ["server-error", "gateway-error"] })));
+    accepted(Kind::Route, policy(json!({ "tcpRetryEvents": ["connection-error"] })));
+    refused(Kind::Route, policy(json!({})), &["spec.httpRoute.retryPolicy"]);
+    let unknown = json!({ "httpRetryEvents": ["server-error", "5xx"] });
+    refused(Kind::Route, policy(unknown), &["spec.httpRoute.retryPolicy.httpRetryEvents[1]"]);
+}
+
+#[test]
+fn a_length_of_time_has_a_value_and_a_unit() {
+    let timeout = |duration: Value| {
+        let mut route = http_route(json!({ "prefix": "/" }));
+        route["httpRoute"]["timeout"] = json!({ "perRequest": duration });
+        route
+    };
+    let at = "spec.httpRoute.timeout.perRequest";
+    accepted(Kind::Route, timeout(json!({ "unit": "ms", "value": 0 })));
+    refused(Kind::Route, timeout(json!({ "value": 1 })), &[&format!("{at}.unit")]);
+    refused(Kind::Route, timeout(json!({ "unit": "s" })), &[&format!("{at}.value")]);
+    refused(Kind::Route, timeout(json!({ "unit": "s", "value": i64::MAX })), &[&format!("{at}.value")]);
+}
+
+#[test]
+fn all_weights_zero_is_a_choice() {
+    let targets = json!([{ "virtualNode": "a", "weight": 0 }, { "virtualNode": "b", "weight": 0 }]);
+    accepted(Kind::Route, json!({ "tcpRoute": { "action": { "weightedTargets": targets } } }));
+}
+
+#[test]
+fn what_a_listener_has_is_for_its_protocol_and_port() {
+    let check =
+        json!({ "healthyThreshold": 2, "unhealthyThreshold": 2, "intervalMillis": 5000, "timeoutMillis": 2000 });
+    let health = |more: Value| {
+        let mut health = check.clone();
+        health.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        listener(json!({ "healthCheck": health }))
+    };
+    let at = "spec.listeners[0]";
+    accepted(Kind::VirtualNode, listener(json!({ "connectionPool": { "http": { "maxConnections": 1 } } })));
+    refused(
+        Kind::VirtualNode,
+        listener(json!({ "connectionPool": { "grpc": { "maxRequests": 1 } } })),
+        &[&format!("{at}.connectionPool")],
+    );
+    refused(Kind::VirtualNode, listener(json!({ "timeout": { "tcp": {} } })), &[&format!("{at}.timeout")]);
+    accepted(Kind::VirtualNode, health(json!({ "protocol": "http", "path": "/ping", "port": 80 })));
+    accepted(Kind::VirtualNode, health(json!({ "protocol": "tcp" })));
+    refused(Kind::VirtualNode, health(json!({ "protocol": "tcp", "port": 81 })), &[&format!("{at}.healthCheck.port")]);
+    refused(Kind::VirtualNode, health(json!({ "protocol": "http2" })), &[&format!("{at}.healthCheck.path")]);
+    refused(
+        Kind::VirtualNode,
+        health(json!({ "protocol": "http", "path": "ping" })),
+        &[&format!("{at}.healthCheck.path")],
+    );
+}
+
+#[test]
+fn outlier_detection_takes_time() {
+    let outliers = |interval: i64| {
+        let duration = |value: i64| json!({ "unit": "s", "value": value });
+        listener(json!({ "outlierDetection": { "baseEjectionDuration": duration(1), "interval": duration(interval),
+            "maxEjectionPercent": 50, "maxServerErrors": 5 } }))
+    };
+    accepted(Kind::VirtualNode, outliers(1));
+    refused(Kind::VirtualNode, outliers(0), &["spec.listeners[0].outlierDetection.interval.value"]);
+}
+
+#[test]
+fn listeners_of_one_resource_have_ports_of_their_own() {
+    let twice = json!({ "listeners": [
+        { "portMapping": { "port": 80, "protocol": "http" } },
+        { "portMapping": { "port": 80, "protocol": "grpc" } },
+    ]});
+    for kind in [Kind::VirtualNode, Kind::VirtualRouter, Kind::VirtualGateway] {
+        refused(kind, twice.clone(), &["spec.listeners[1].portMapping.port"]);
+    }
+}
+
+#[test]
+fn a_node_names_each_backend_once_and_by_a_name() {
+    let backend = |name: &str| json!({ "virtualService": { "virtualServiceName": name } });
+    accepted(Kind::VirtualNode, json!({ "backends": [backend("a.local"), backend("b.local")] }));
+    let at = "spec.backends[1].virtualService.virtualServiceName";
+    refused(Kind::VirtualNode, json!({ "backends": [backend("a"), backend("a")] }), &[at]);
+    refused(Kind::VirtualNode, json!({ "backends": [backend("a"), backend("*")] }), &[at]);
+}
+
+#[test]
+fn tls_that_would_check_nothing_is_refused() {
+    let tls = |names: Value| {
+        json!({ "backendDefaults": { "clientPolicy": { "tls": { "validation": {
+            "trust": { "file": { "certificateChain": "/ca.pem" } },
+            "subjectAlternativeNames": { "match": { "exact": names } },
+        } } } } })
+    };
+    accepted(Kind::VirtualNode, tls(json!(["spiffe://shop/cart"])));
+    let at = "spec.backendDefaults.clientPolicy.tls.validation.subjectAlternativeNames.match.exact";
+    refused(Kind::VirtualNode, tls(json!([])), &[at]);
+}
+
+#[test]
+fn cloud_map_attributes_are_not_its_own() {
+    let attribute = |key: &str, value: &str| {
+        json!({ "serviceDiscovery": { "awsCloudMap": { "namespaceName": "n", "serviceName": "s",
+            "attributes": [{ "key": key, "value": value }] } } })
+    };
+    let at = "spec.serviceDiscovery.awsCloudMap.attributes[0]";
+    accepted(Kind::VirtualNode, attribute("color", "light blue"));
+    refused(Kind::VirtualNode, attribute("AWS_INSTANCE_PORT", "80"), &[&format!("{at}.key")]);
+    refused(Kind::VirtualNode, attribute("a b", "x"), &[&format!("{at}.key")]);
+    refused(Kind::VirtualNode, attribute("a", " x"), &[&format!("{at}.value")]);
+}
+
+#[test]
+fn hosts_are_hosts() {
+    let dns = |host: &str| json!({ "serviceDiscovery": { "dns": { "hostname": host } } });
+    for host in ["cart", "cart.shop.local.", "10.0.0.1", "fd00::1", "a_b.local"] {
+        accepted(Kind::VirtualNode, dns(host));
+    }
+    for host in ["", "http://cart", "a b", "a\n"] {
+        refused(Kind::VirtualNode, dns(host), &["spec.serviceDiscovery.dns.hostname"]);
+    }
+}
+
+#[test]
+fn a_gateway_speaks_http_on_ports_that_are_free() {
+    let gateway =
+        |port: i64, protocol: &str| json!({ "listeners": [{ "portMapping": { "port": port, "protocol": protocol } }] });
+    accepted(Kind::VirtualGateway, gateway(8080, "grpc"));
+    refused(Kind::VirtualGateway, gateway(8080, "tcp"), &["spec.listeners[0].portMapping.protocol"]);
+    refused(Kind::VirtualGateway, gateway(15001, "http"), &["spec.listeners[0].portMapping.port"]);
+}
+
+#[test]
+fn a_gateway_route_rewrites_what_it_matched() {
+    let at = "spec.httpRoute.action.rewrite";
+    for (matched, rewrite, told) in [
+        (json!({ "prefix": "/a/" }), json!({ "prefix": { "value": "/b/" } }), vec![]),
+        (json!({ "prefix": "/a/" }), json!({ "prefix": { "defaultPrefix": "DISABLED" } }), vec![]),
+        (json!({ "path": { "regex": "/a.*" } }), json!({ "path": { "exact": "/b" } }), vec![]),
+        (json!({}), json!({ "hostname": { "defaultTargetHostname": "DISABLED" } }), vec![]),
+        (
+            json!({ "prefix": "/" }),
+            json!({ "prefix": { "defaultPrefix": "ENABLED", "value": "/b/" } }),
+            vec![format!("{at}.prefix")],
+        ),
+        (json!({ "prefix": "/" }), json!({ "prefix": { "value": "/b" } }), vec![format!("{at}.prefix.value")]),
+        (json!({ "prefix": "/" }), json!({ "prefix": { "value": "b/" } }), vec![format!("{at}.prefix.value")]),
+        (json!({ "prefix": "/" }), json!({ "path": { "exact": "/b" } }), vec![format!("{at}.path")]),
+        (json!({ "path": { "exact": "/a" } }), json!({ "prefix": { "value": "/b/" } }), vec![format!("{at}.prefix")]),
+        (
+            json!({ "path": { "exact": "/a" } }),
+            json!({ "prefix": {}, "path": {} }),
+            vec![at.to_owned(), format!("{at}.prefix")],
+        ),
+    ] {
+        assert_eq!(
+            paths(Kind::GatewayRoute, &gateway_route(matched.clone(), rewrite.clone())),
+            told,
+            "{matched} {rewrite}"
+        );
+    }
+}
+
+#[test]
+fn what_app_mesh_reserved_stays_reserved() {
+    for prefix in ["/aws-appmesh", "/aws-app-mesh/x"] {
+        let route = gateway_route(json!({ "prefix": prefix }), json!({}));
+        refused(Kind::GatewayRoute, route, &["spec.httpRoute.match.prefix"]);
+    }
+    let target = json!({ "target": { "virtualService": { "virtualServiceName": "s" } } });
+    let grpc = json!({ "grpcRoute": { "match": { "serviceName": "aws.app-mesh.x" }, "action": target } });
+    refused(Kind::GatewayRoute, grpc, &["spec.grpcRoute.match.serviceName"]);
+}
+
+#[test]
+fn a_gateway_route_knows_hosts_by_name_or_by_end() {
+    let host = |host: Value| gateway_route(json!({ "hostname": host }), json!({}));
+    let at = "spec.httpRoute.match.hostname";
+    accepted(Kind::GatewayRoute, host(json!({ "exact": "shop.example.com" })));
+    accepted(Kind::GatewayRoute, host(json!({ "suffix": ".example.com" })));
+    refused(Kind::GatewayRoute, host(json!({})), &[at]);
+    refused(Kind::GatewayRoute, host(json!({ "exact": "a", "suffix": ".b" })), &[at]);
+    refused(Kind::GatewayRoute, host(json!({ "exact": "*" })), &[&format!("{at}.exact")]);
+    refused(Kind::GatewayRoute, host(json!({ "suffix": "example.com" })), &[&format!("{at}.suffix")]);
+}
+
+#[test]
+fn names_fit_into_arns_and_urls() {
+    let told = |kind: Kind, name: &str| {
+        check_name(&ResourceId::new(kind, name)).into_iter().map(|it| it.path).collect::<Vec<_>>()
+    };
+    for kind in Kind::ALL {
+        assert_eq!(told(kind, "cart-v1_shop"), Vec::<String>::new());
+        for name in ["", "a/b", "a b", "a\n", "a@b", "ä", &"a".repeat(256)] {
+            assert_eq!(told(kind, name), [format!("{kind}Name")], "{kind} {name:?}");
+        }
+    }
+    assert_eq!(told(Kind::VirtualService, "cart.shop.local"), Vec::<String>::new());
+    assert_eq!(told(Kind::VirtualService, ".."), ["virtualServiceName"]);
+    assert_eq!(told(Kind::VirtualNode, "cart.shop"), ["virtualNodeName"]);
+}
+
+#[test]
+fn tags_have_their_lengths() {
+    let tags = |key: &str, value: &str| Tags::from([(key.to_owned(), value.to_owned())]);
+    assert_eq!(check_tags(&tags("k", "")), []);
+    assert_eq!(check_tags(&tags("", "v")).len(), 1);
+    assert_eq!(check_tags(&tags("k", &"v".repeat(257)))[0].path, "tags[k].value");
+}
