@@ -1,0 +1,153 @@
+//! The App Mesh API as tests write to it: plain JSON over HTTP, so that what is sent stands in the test.
+
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+
+/// A client of the App Mesh API.
+#[derive(Debug, Clone)]
+pub struct Api {
+    base: String,
+    http: reqwest::Client,
+}
+
+/// What the API answered instead of doing what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The exception, `NotFoundException`.
+    pub name: String,
+    /// Its message.
+    pub message: String,
+}
+
+impl Api {
+    /// A client of the API that listens there.
+    pub fn at(addr: SocketAddr) -> Self {
+        Self { base: format!("http://{addr}"), http: reqwest::Client::new() }
+    }
+
+    /// Where it listens, `http://127.0.0.1:8480`.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// `PUT` below `/v20190125`; fails the test when refused.
+    pub async fn put(&self, path: &str, body: Value) -> Value {
+        accepted("PUT", path, self.try_put(path, body).await)
+    }
+
+    /// `GET` below `/v20190125`; fails the test when refused.
+    pub async fn get(&self, path: &str) -> Value {
+        accepted("GET", path, self.try_get(path).await)
+    }
+
+    /// `DELETE` below `/v20190125`; fails the test when refused.
+    pub async fn delete(&self, path: &str) -> Value {
+        accepted("DELETE", path, self.try_delete(path).await)
+    }
+
+    /// `PUT` that may be refused.
+    pub async fn try_put(&self, path: &str, body: Value) -> Result<Value, Refusal> {
+        answer(self.http.put(self.address(path)).json(&body)).await
+    }
+
+    /// `GET` that may be refused.
+    pub async fn try_get(&self, path: &str) -> Result<Value, Refusal> {
+        answer(self.http.get(self.address(path))).await
+    }
+
+    /// `DELETE` that may be refused.
+    pub async fn try_delete(&self, path: &str) -> Result<Value, Refusal> {
+        answer(self.http.delete(self.address(path))).await
+    }
+
+    /// Creates a mesh and gives a handle to write into it.
+    pub async fn create_mesh(&self, name: &str, spec: Value) -> Mesh {
+        self.put("/meshes", json!({ "meshName": name, "spec": spec })).await;
+        Mesh { api: self.clone(), name: name.into() }
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}/v20190125{path}", self.base)
+    }
+}
+
+fn accepted(method: &str, path: &str, answer: Result<Value, Refusal>) -> Value {
+    answer.unwrap_or_else(|refusal| panic!("{method} {path} was refused: {refusal:?}"))
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Result<Value, Refusal> {
+    let answer = request.send().await.expect("the API answers");
+    let status = answer.status();
+    let name = answer.headers().get("x-amzn-errortype").and_then(|name| name.to_str().ok()).unwrap_or("").to_owned();
+    let body: Value = answer.json().await.expect("the API answers in JSON");
+    if status.is_success() {
+        return Ok(body);
+    }
+    let message = body["message"].as_str().unwrap_or_default().to_owned();
+    Err(Refusal { status: status.as_u16(), name, message })
+}
+
+/// A mesh to write into. Creating and updating are one call each; which it is, the method says.
+#[derive(Debug, Clone)]
+pub struct Mesh {
+    api: Api,
+    name: String,
+}
+
+impl Mesh {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// UpdateMesh.
+    pub async fn update(&self, spec: Value) {
+        self.api.put(&format!("/meshes/{}", self.name), json!({ "spec": spec })).await;
+    }
+
+    /// CreateVirtualNode.
+    pub async fn node(&self, name: &str, spec: Value) {
+        self.create("virtualNodes", "virtualNodeName", name, spec).await;
+    }
+
+    /// CreateVirtualRouter.
+    pub async fn router(&self, name: &str, spec: Value) {
+        self.create("virtualRouters", "virtualRouterName", name, spec).await;
+    }
+
+    /// CreateRoute.
+    pub async fn route(&self, router: &str, name: &str, spec: Value) {
+        self.create(&format!("virtualRouter/{router}/routes"), "routeName", name, spec).await;
+    }
+
+    /// CreateVirtualService.
+    pub async fn service(&self, name: &str, spec: Value) {
+        self.create("virtualServices", "virtualServiceName", name, spec).await;
+    }
+
+    /// CreateVirtualGateway.
+    pub async fn gateway(&self, name: &str, spec: Value) {
+        self.create("virtualGateways", "virtualGatewayName", name, spec).await;
+    }
+
+    /// CreateGatewayRoute.
+    pub async fn gateway_route(&self, gateway: &str, name: &str, spec: Value) {
+        self.create(&format!("virtualGateway/{gateway}/gatewayRoutes"), "gatewayRouteName", name, spec).await;
+    }
+
+    /// The update of `virtualNodes/NAME`, `virtualRouter/R/routes/NAME` and so on.
+    pub async fn change(&self, item: &str, spec: Value) {
+        self.api.put(&format!("/meshes/{}/{item}", self.name), json!({ "spec": spec })).await;
+    }
+
+    /// The deletion of `virtualNodes/NAME`, `virtualRouter/R/routes/NAME` and so on.
+    pub async fn delete(&self, item: &str) {
+        self.api.delete(&format!("/meshes/{}/{item}", self.name)).await;
+    }
+
+    async fn create(&self, collection: &str, key: &str, name: &str, spec: Value) {
+        self.api.put(&format!("/meshes/{}/{collection}", self.name), json!({ key: name, "spec": spec })).await;
+    }
+}

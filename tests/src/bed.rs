@@ -1,0 +1,378 @@
+//! The test bed: a control plane and pods, all in network namespaces of one test.
+//!
+//! ```text
+//!                      hub (bridge, control plane, the test itself)
+//!        ┌──────────────────────────┼─────────────────────────┐
+//!   pod `client`               pod `red`                  pod `gateway`
+//!   load → 15001 Envoy ──────► 15000 Envoy → app          Envoy on its own ports
+//! ```
+//!
+//! A pod is what an ECS task is: an application, an Envoy, and iptables rules that take the application's traffic through
+//! it without the application knowing.
+
+use crate::api::Mesh;
+use crate::control_plane::{Addresses, ControlPlane};
+use crate::envoy::{Envoy, Options};
+use crate::namespace::{HUB, Namespace};
+use crate::testapp::{CONTROL_PORT, Plan, Report};
+use crate::tools;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout};
+
+/// A control plane and pods for one test.
+#[derive(Debug)]
+pub struct Bed {
+    plane: Option<ControlPlane>,
+    pods: BTreeMap<String, Pod>,
+    names: BTreeMap<String, Vec<Ipv4Addr>>,
+    hub: Namespace,
+    folder: TempDir,
+}
+
+/// Runs a test in a bed of its own whose control plane runs in this process.
+pub fn run(test: impl AsyncFnOnce(&mut Bed) + Send) {
+    in_namespace(async |bed| {
+        bed.plane = Some(ControlPlane::start_on(IpAddr::V4(HUB)).await);
+        test(bed).await;
+    });
+}
+
+/// Runs a test in a bed of its own whose control plane is `remesh up --data FILE`, so that the test can restart it.
+pub fn run_with_program(test: impl AsyncFnOnce(&mut Bed) + Send) {
+    in_namespace(async |bed| {
+        bed.plane = Some(ControlPlane::start_program(&bed.data(), Addresses::free(IpAddr::V4(HUB))).await);
+        test(bed).await;
+    });
+}
+
+/// The test's thread moves into the hub, so its runtime and everything it starts are there.
+fn in_namespace(test: impl AsyncFnOnce(&mut Bed) + Send) {
+    tools::testapp_binary();
+    tools::remesh_binary();
+    let hub = Namespace::hub();
+    let outcome = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            hub.enter();
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                let mut bed = Bed { plane: None, pods: BTreeMap::new(), names: BTreeMap::new(), hub, folder };
+                test(&mut bed).await;
+                bed.end().await;
+            });
+        });
+        thread.join()
+    });
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+impl Bed {
+    /// The control plane.
+    pub fn plane(&self) -> &ControlPlane {
+        self.plane.as_ref().expect("the control plane runs")
+    }
+
+    /// Creates a mesh.
+    pub async fn mesh(&self, name: &str, spec: Value) -> Mesh {
+        self.plane().api().create_mesh(name, spec).await
+    }
+
+    /// Ends the control plane and starts it again on the same addresses with the same data; only for
+    /// [`run_with_program`].
+    pub async fn restart_plane(&mut self) {
+        let addresses = self.plane().addresses();
+        self.stop_plane().await;
+        self.plane = Some(ControlPlane::start_program(&self.data(), addresses).await);
+    }
+
+    /// Ends the control plane.
+    pub async fn stop_plane(&mut self) {
+        if let Some(plane) = self.plane.take() {
+            plane.stop().await;
+        }
+    }
+
+    /// Starts pods for resources of a mesh, and waits until their Envoys serve.
+    pub async fn start(&mut self, mesh: &Mesh, workloads: impl IntoIterator<Item = Workload>) {
+        self.plane().caught_up(mesh.name()).await;
+        let mut started = Vec::new();
+        for workload in workloads {
+            started.push(workload.pod.clone());
+            self.add(mesh, workload);
+        }
+        for name in started {
+            self.pod_mut(&name).ready().await;
+        }
+    }
+
+    /// Starts a pod without waiting for its Envoy.
+    pub fn add(&mut self, mesh: &Mesh, workload: Workload) {
+        let address = Ipv4Addr::new(10, 88, 1, u8::try_from(self.pods.len() + 1).expect("fewer than 255 pods"));
+        let namespace = self.hub.join(address);
+        let folder = self.folder.path().join(&workload.pod);
+        std::fs::create_dir(&folder).expect("a folder of the test can be written");
+        self.names.insert(host_of(&workload.pod), vec![address]);
+        let name = workload.pod.clone();
+        let pod = Pod::start(namespace, address, mesh, workload, self.plane(), &folder);
+        self.pods.insert(name, pod);
+        self.write_names();
+    }
+
+    /// Makes a name resolve to pods; to several addresses where there are several pods.
+    pub fn resolve(&mut self, host: &str, pods: &[&str]) {
+        let addresses = pods.iter().map(|pod| self.pod(pod).address).collect();
+        self.names.insert(host.into(), addresses);
+        self.write_names();
+    }
+
+    /// Makes the name of a virtual service resolve, to an address that matters to nobody (§5.5).
+    pub fn resolve_service(&mut self, name: &str) {
+        self.names.insert(name.into(), vec![HUB]);
+        self.write_names();
+    }
+
+    /// A running pod.
+    pub fn pod(&self, name: &str) -> &Pod {
+        self.pods.get(name).unwrap_or_else(|| panic!("no pod `{name}`"))
+    }
+
+    /// A running pod, to change.
+    pub fn pod_mut(&mut self, name: &str) -> &mut Pod {
+        self.pods.get_mut(name).unwrap_or_else(|| panic!("no pod `{name}`"))
+    }
+
+    /// Ends a pod at once.
+    pub fn remove(&mut self, name: &str) {
+        self.pods.remove(name);
+    }
+
+    fn write_names(&self) {
+        let lines = self.names.iter().flat_map(|(name, all)| all.iter().map(move |one| format!("{one} {name}\n")));
+        let hosts: String = lines.collect();
+        for namespace in self.pods.values().map(|pod| &pod.namespace).chain([&self.hub]) {
+            namespace.name_hosts(&hosts);
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("remesh.db")
+    }
+
+    /// What every test ends with: no proxy refused anything.
+    async fn end(mut self) {
+        for envoy in self.pods.values_mut().filter_map(|pod| pod.envoy.as_mut()) {
+            envoy.assert_accepted_everything().await;
+        }
+        self.pods.clear();
+        self.stop_plane().await;
+    }
+}
+
+/// The name under which a pod is found.
+pub fn host_of(pod: &str) -> String {
+    format!("{pod}.pods")
+}
+
+/// What runs in a pod.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    pod: String,
+    resource: Option<String>,
+    http: Vec<u16>,
+    tcp: Vec<u16>,
+    captured: bool,
+    state_of_the_world: bool,
+}
+
+impl Workload {
+    /// A sidecar of a virtual node, in a pod of the same name.
+    pub fn node(name: &str) -> Self {
+        Self { resource: Some(format!("virtualNode/{name}")), captured: true, ..Self::unmeshed(name) }
+    }
+
+    /// A virtual gateway: an Envoy alone, without capture (§4.3).
+    pub fn gateway(name: &str) -> Self {
+        Self { resource: Some(format!("virtualGateway/{name}")), ..Self::unmeshed(name) }
+    }
+
+    /// An application without an Envoy.
+    pub fn unmeshed(name: &str) -> Self {
+        let (http, tcp) = (Vec::new(), Vec::new());
+        Self { pod: name.into(), resource: None, http, tcp, captured: false, state_of_the_world: false }
+    }
+
+    /// In a pod of another name: one of several of a virtual node.
+    pub fn in_pod(mut self, pod: &str) -> Self {
+        self.pod = pod.into();
+        self
+    }
+
+    /// With an application that speaks HTTP/1.1, HTTP/2 and gRPC on a port.
+    pub fn http(mut self, port: u16) -> Self {
+        self.http.push(port);
+        self
+    }
+
+    /// With an application that answers lines on a port.
+    pub fn tcp(mut self, port: u16) -> Self {
+        self.tcp.push(port);
+        self
+    }
+
+    /// With an Envoy that speaks state of the world instead of delta.
+    pub const fn state_of_the_world(mut self) -> Self {
+        self.state_of_the_world = true;
+        self
+    }
+}
+
+/// An application, an Envoy, and the rules between them.
+#[derive(Debug)]
+pub struct Pod {
+    name: String,
+    address: Ipv4Addr,
+    envoy: Option<Envoy>,
+    app: Option<App>,
+    namespace: Namespace,
+}
+
+/// A running test application; it ends with its input.
+#[derive(Debug)]
+struct App {
+    child: Child,
+    _input: ChildStdin,
+}
+
+impl Pod {
+    fn start(
+        namespace: Namespace,
+        address: Ipv4Addr,
+        mesh: &Mesh,
+        workload: Workload,
+        plane: &ControlPlane,
+        folder: &Path,
+    ) -> Self {
+        if workload.captured {
+            namespace.capture(&[workload.http.as_slice(), &workload.tcp].concat());
+        }
+        let app = (workload.http.len() + workload.tcp.len() > 0).then(|| App::start(&namespace, &workload));
+        let envoy = workload.resource.map(|resource| {
+            let node = format!("mesh/{}/{resource}", mesh.name());
+            let options = Options { node, xds: plane.xds_addr(), state_of_the_world: workload.state_of_the_world };
+            Envoy::start(&namespace, address, &options, folder)
+        });
+        Self { name: workload.pod, address, envoy, app, namespace }
+    }
+
+    async fn ready(&mut self) {
+        if let Some(app) = &mut self.app {
+            app.ready().await;
+        }
+        if let Some(envoy) = &self.envoy {
+            envoy.ready().await;
+        }
+    }
+
+    /// Its address.
+    pub const fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Its Envoy.
+    pub fn envoy(&self) -> &Envoy {
+        self.envoy.as_ref().unwrap_or_else(|| panic!("no Envoy in `{}`", self.name))
+    }
+
+    /// Sends requests from in here and reports.
+    pub async fn load(&self, plan: &Plan) -> Report {
+        self.start_load(plan).report().await
+    }
+
+    /// Sends a request from in here; the report of one.
+    pub async fn get(&self, url: &str) -> Report {
+        self.load(&Plan::get(url)).await
+    }
+
+    /// Starts sending requests from in here.
+    pub fn start_load(&self, plan: &Plan) -> Load {
+        Load::start(&self.namespace, plan)
+    }
+
+    /// How many requests with this `x-app-key` have reached the application.
+    pub async fn arrived(&self, key: &str) -> u64 {
+        let url = format!("http://{}:{CONTROL_PORT}/", self.address);
+        let counts: Value = reqwest::get(url).await.expect("the application runs").json().await.expect("JSON");
+        counts[key].as_u64().unwrap_or(0)
+    }
+}
+
+impl App {
+    fn start(namespace: &Namespace, workload: &Workload) -> Self {
+        let mut command = namespace.command(tools::testapp_binary());
+        command.args(["serve", "--node", &workload.pod]);
+        for port in &workload.http {
+            command.args(["--http", &port.to_string()]);
+        }
+        for port in &workload.tcp {
+            command.args(["--tcp", &port.to_string()]);
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the application starts");
+        let input = child.stdin.take().expect("stdin is piped");
+        Self { child, _input: input }
+    }
+
+    async fn ready(&mut self) {
+        let Some(output) = self.child.stdout.take() else { return };
+        let line = BufReader::new(output).lines().next_line().await.expect("the application can be read");
+        assert_eq!(line.as_deref(), Some("ready"), "the application did not start");
+    }
+}
+
+/// Requests being sent.
+#[derive(Debug)]
+pub struct Load {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+impl Load {
+    fn start(namespace: &Namespace, plan: &Plan) -> Self {
+        let mut command = namespace.command(tools::testapp_binary());
+        command.arg("load").arg(serde_json::to_string(plan).expect("a plan is JSON"));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client starts");
+        let input = child.stdin.take().expect("stdin is piped");
+        let output = child.stdout.take().expect("stdout is piped");
+        Self { child, input, output }
+    }
+
+    /// Tells a load without end to end, and reports.
+    pub async fn end(self) -> Report {
+        let Self { child, input, output } = self;
+        drop(input);
+        read_report(child, output).await
+    }
+
+    /// Waits for a load with an end, and reports.
+    pub async fn report(self) -> Report {
+        let Self { child, input, output } = self;
+        let report = read_report(child, output).await;
+        drop(input);
+        report
+    }
+}
+
+async fn read_report(mut child: Child, mut output: ChildStdout) -> Report {
+    let mut text = String::new();
+    output.read_to_string(&mut text).await.expect("the client can be read");
+    child.wait().await.expect("the client ends");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("the client reported `{text}`: {error}"))
+}

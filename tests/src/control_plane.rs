@@ -1,0 +1,211 @@
+//! A control plane for one test: in this process, or as the `remesh` program where a test wants to end it.
+
+use crate::api::Api;
+use crate::tools::remesh_binary;
+use crate::wait::eventually;
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// API, relay and admin, started for one test.
+#[derive(Debug)]
+pub struct ControlPlane {
+    api: Api,
+    admin: Admin,
+    addresses: Addresses,
+    runs: Runs,
+}
+
+/// Where a control plane listens; port 0 before it was started.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// The App Mesh API.
+    pub api: SocketAddr,
+    /// xDS.
+    pub xds: SocketAddr,
+    /// The admin endpoints.
+    pub admin: SocketAddr,
+}
+
+#[derive(Debug)]
+enum Runs {
+    Here(Box<mesh_local::Running>),
+    AsProgram(Box<Child>),
+}
+
+impl Addresses {
+    /// Free ports of this address.
+    pub const fn free(ip: IpAddr) -> Self {
+        let any = SocketAddr::new(ip, 0);
+        Self { api: any, xds: any, admin: any }
+    }
+}
+
+impl ControlPlane {
+    /// In this process, in memory, on free ports of the loopback interface.
+    pub async fn start() -> Self {
+        Self::start_on(IpAddr::V4(Ipv4Addr::LOCALHOST)).await
+    }
+
+    /// In this process, in memory, on free ports of an address.
+    pub async fn start_on(ip: IpAddr) -> Self {
+        let any = SocketAddr::new(ip, 0);
+        let config =
+            mesh_local::Config { data: None, api_addr: any, xds_addr: any, admin_addr: any, ..Default::default() };
+        let running = mesh_local::start(config).await.unwrap_or_else(|error| panic!("no control plane: {error}"));
+        let addresses = Addresses { api: running.api_addr(), xds: running.xds_addr(), admin: running.admin_addr() };
+        Self::new(addresses, Runs::Here(Box::new(running)))
+    }
+
+    /// As `remesh up --data FILE`, a process that can be stopped or killed and started again on the same addresses.
+    pub async fn start_program(data: &Path, at: Addresses) -> Self {
+        let mut program = Command::new(remesh_binary());
+        program.arg("up").arg("--data").arg(data).stdout(Stdio::piped()).kill_on_drop(true);
+        for (flag, addr) in [("--api-addr", at.api), ("--xds-addr", at.xds), ("--admin-addr", at.admin)] {
+            program.args([flag, &addr.to_string()]);
+        }
+        let mut child = program.spawn().expect("`remesh up` starts");
+        let addresses = ready(&mut child).await;
+        Self::new(addresses, Runs::AsProgram(Box::new(child)))
+    }
+
+    fn new(addresses: Addresses, runs: Runs) -> Self {
+        Self { api: Api::at(addresses.api), admin: Admin::at(addresses.admin), addresses, runs }
+    }
+
+    /// Its App Mesh API.
+    pub const fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Its admin endpoints.
+    pub const fn admin(&self) -> &Admin {
+        &self.admin
+    }
+
+    /// Where it listens.
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Where Envoys connect.
+    pub const fn xds_addr(&self) -> SocketAddr {
+        self.addresses.xds
+    }
+
+    /// Waits until the relay has folded everything the API has accepted for a mesh so far.
+    ///
+    /// The relay folds a mesh in order, so once it knows a resource it knows all that was written before it.
+    pub async fn caught_up(&self, mesh: &str) {
+        static MARKS: AtomicU32 = AtomicU32::new(0);
+        let mark = format!("caught-up-{}", MARKS.fetch_add(1, Ordering::Relaxed));
+        let nodes = format!("/meshes/{mesh}/virtualNodes");
+        self.api.put(&nodes, json!({ "virtualNodeName": mark, "spec": {} })).await;
+        let node = format!("mesh/{mesh}/virtualNode/{mark}");
+        eventually("the relay folds what was written", async || self.admin.snapshot(&node).await.map(drop)).await;
+        self.api.delete(&format!("{nodes}/{mark}")).await;
+    }
+
+    /// Ends it in an orderly way: SIGTERM where it is a program.
+    pub async fn stop(self) {
+        match self.runs {
+            Runs::Here(running) => running.stop().await,
+            Runs::AsProgram(mut child) => {
+                terminate(&child);
+                let status = child.wait().await.expect("the program can be waited for");
+                assert!(status.success(), "`remesh up` ended with {status} on SIGTERM");
+            }
+        }
+    }
+}
+
+/// The addresses of the ready line.
+async fn ready(child: &mut Child) -> Addresses {
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+    let line = tokio::time::timeout(crate::wait::PATIENCE, lines.next_line()).await.expect("`remesh up` gets ready");
+    let line = line.expect("stdout can be read").expect("`remesh up` says that it is ready before it ends");
+    let line: Value = serde_json::from_str(&line).expect("the ready line is JSON");
+    let addr = |key: &str| {
+        let url = line[key].as_str().unwrap_or_else(|| panic!("no `{key}` in {line}"));
+        url.trim_start_matches("http://").parse().unwrap_or_else(|_| panic!("`{url}` is no http://ADDRESS:PORT"))
+    };
+    Addresses { api: addr("api"), xds: addr("xds"), admin: addr("admin") }
+}
+
+fn terminate(child: &Child) {
+    let pid = child.id().expect("the program runs").to_string();
+    let status = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+    assert!(status.success(), "the program {pid} cannot be told to end");
+}
+
+/// A client of the admin endpoints.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    base: String,
+    http: reqwest::Client,
+}
+
+impl Admin {
+    /// A client of the admin endpoints that listen there.
+    pub fn at(addr: SocketAddr) -> Self {
+        Self { base: format!("http://{addr}"), http: reqwest::Client::new() }
+    }
+
+    /// Where they listen, `http://127.0.0.1:8481`.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// `GET /proxies`: every connected proxy.
+    pub async fn proxies(&self) -> Vec<Value> {
+        let answer = self.get("/proxies", &[]).await.unwrap_or_else(|reason| panic!("GET /proxies: {reason}"));
+        let list = answer.get("proxies").unwrap_or(&answer);
+        list.as_array().unwrap_or_else(|| panic!("GET /proxies answers no list: {answer}")).clone()
+    }
+
+    /// The connected proxies of a resource, `mesh/M/virtualNode/N`.
+    pub async fn proxies_of(&self, resource: &str) -> Vec<Value> {
+        let mut proxies = self.proxies().await;
+        proxies.retain(|proxy| proxy["resource"] == resource);
+        proxies
+    }
+
+    /// Waits until a proxy of the resource is connected and all are in sync.
+    pub async fn wait_until_in_sync(&self, resource: &str) {
+        eventually(&format!("{resource} in sync"), async || {
+            let proxies = self.proxies_of(resource).await;
+            let ready = !proxies.is_empty() && proxies.iter().all(|proxy| proxy["inSync"] == true);
+            ready.then_some(()).ok_or_else(|| format!("{proxies:#?}"))
+        })
+        .await;
+    }
+
+    /// `GET /snapshot?node=…`: the xDS resources a node is served.
+    pub async fn snapshot(&self, node: &str) -> Result<Value, String> {
+        self.get("/snapshot", &[("node", node)]).await
+    }
+
+    /// `GET /metrics`: the value of a Prometheus series, or the sum where a name has several; 0 where it has none yet.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.http.get(format!("{}/metrics", self.base)).send().await.expect("GET /metrics answers");
+        let text = text.text().await.expect("GET /metrics answers in text");
+        let ours = |line: &&str| line.split(['{', ' ']).next() == Some(name);
+        text.lines().filter(ours).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, String> {
+        let query: Vec<String> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let url = format!("{}{path}?{}", self.base, query.join("&"));
+        let answer = self.http.get(url).send().await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(|error| error.to_string())?;
+        if !status.is_success() {
+            return Err(format!("{status}: {body}"));
+        }
+        serde_json::from_str(&body).map_err(|error| format!("{error} in {body}"))
+    }
+}
