@@ -1,0 +1,178 @@
+//! Steps 2 to 4: a command is decided against the mesh as it is now, and what follows is appended.
+//!
+//! Meshes stay folded between requests, and every request first reads what the log has beyond the fold: so answers are
+//! strongly consistent however many processes write. Commands on one mesh take turns inside a process, because losing a
+//! race in the log costs more than waiting here; between processes the log's condition decides, and the loser decides
+//! again.
+
+mod warm;
+
+use crate::error::{ApiError, Exception};
+use mesh_core::resource::Home;
+use mesh_core::{
+    AccountId, Caller, Command, Context, Decision, Entry, MeshKey, MeshState, Record, Resource, Seq, Timestamp,
+};
+use mesh_log::{AppendError, EventLog, LogError};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use uuid::Uuid;
+use warm::{Warm, WarmMesh};
+
+/// How often a command is decided anew when others keep being faster.
+const TRIES: u32 = 12;
+
+/// What a deployment is.
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    /// The account all callers belong to.
+    pub account: AccountId,
+    /// The region ARNs name.
+    pub region: String,
+}
+
+/// Everything the operations share. Cloning it makes another handle.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+struct Shared {
+    log: Arc<dyn EventLog>,
+    account: AccountId,
+    home: Home,
+    warm: Warm,
+}
+
+/// Who changes something, and in which request.
+pub(crate) struct Asker {
+    /// Who.
+    pub caller: Caller,
+    /// The request's id.
+    pub request: Uuid,
+}
+
+impl App {
+    /// The API over a log.
+    pub fn new(log: Arc<dyn EventLog>, config: AppConfig) -> Self {
+        let AppConfig { account, region } = config;
+        Self(Arc::new(Shared { log, account, home: Home { region }, warm: Warm::default() }))
+    }
+
+    pub(crate) fn account(&self) -> &AccountId {
+        &self.0.account
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.0.home
+    }
+
+    /// Looks at a mesh as it is now. The look is short: others wait for it.
+    pub(crate) async fn look<T>(&self, mesh: &MeshKey, look: impl FnOnce(&MeshState) -> T) -> Result<T, LogError> {
+        let warm = self.0.warm.mesh(mesh);
+        let seen = match warm.catch_up(&*self.0.log, mesh).await {
+            Ok(()) => warm.look(look),
+            Err(error) => Err(error),
+        };
+        self.0.warm.forget_unless_used(mesh);
+        seen
+    }
+
+    /// The meshes of the caller's own account after a name, by name, and no more of them than asked for.
+    pub(crate) async fn meshes(&self, after: Option<&str>, limit: usize) -> Result<Vec<Arc<Resource>>, LogError> {
+        let mut found = Vec::new();
+        for (mesh, head) in self.0.log.heads().await? {
+            if mesh.owner != self.0.account || after.is_some_and(|after| mesh.name.as_str() <= after) {
+                continue;
+            }
+            let warm = self.0.warm.mesh(&mesh);
+            warm.catch_up_to(&*self.0.log, &mesh, head).await?;
+            found.extend(warm.look(|state| state.mesh().cloned())?);
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Changes a mesh, and answers the resource as it is afterwards.
+    pub(crate) async fn change(&self, mesh: &MeshKey, command: &Command, by: Asker) -> Result<Arc<Resource>, ApiError> {
+        let warm = self.0.warm.mesh(mesh);
+        let changed = {
+            let _turn = warm.turn().await;
+            self.decide_and_append(&warm, mesh, command, &by).await
+        };
+        self.0.warm.forget_unless_used(mesh);
+        changed
+    }
+
+    async fn decide_and_append(
+        &self,
+        warm: &WarmMesh,
+        mesh: &MeshKey,
+        command: &Command,
+        by: &Asker,
+    ) -> Result<Arc<Resource>, ApiError> {
+        for attempt in 0..TRIES {
+            warm.catch_up(&*self.0.log, mesh).await?;
+            let now = now();
+            let context = Context { now, uid: Uuid::new_v4(), caller: by.caller.clone() };
+            let decide = |state: &MeshState| (state.seq(), mesh_core::decide(state, command, &context));
+            let (seq, decision) = warm.look(decide)?;
+            let Decision { events, answer } = decision?;
+            if events.is_empty() {
+                return Ok(answer);
+            }
+            let entry = |event| Entry { at: now, caller: by.caller.clone(), request: by.request, event };
+            let entries: Vec<Entry> = events.into_iter().map(entry).collect();
+            if self.append(warm, mesh, seq, entries, by.request).await? {
+                return Ok(answer);
+            }
+            tokio::time::sleep(pause(attempt, by.request)).await;
+        }
+        let message = format!("Mesh {} is being changed by too many requests at once. Please try again.", mesh.name);
+        Err(ApiError::new(Exception::TooManyRequests, message))
+    }
+
+    /// Appends, and folds what was acknowledged; `false` when something else was appended first.
+    async fn append(
+        &self,
+        warm: &WarmMesh,
+        mesh: &MeshKey,
+        expected: Seq,
+        entries: Vec<Entry>,
+        request: Uuid,
+    ) -> Result<bool, LogError> {
+        match self.0.log.append(mesh, expected, entries.clone()).await {
+            Ok(_) => {
+                let record = |(entry, seq)| Record { mesh: mesh.clone(), seq, entry };
+                let records: Vec<Record> = entries.into_iter().zip(expected + 1..).map(record).collect();
+                // Acknowledged is acknowledged: should the fold fail, the next request reads the log afresh and says so.
+                if let Err(error) = warm.fold(&records) {
+                    tracing::error!(mesh.name = %mesh.name, %error, "what was appended does not fold");
+                }
+                Ok(true)
+            }
+            Err(AppendError::Conflict { .. }) => Ok(self.stands(mesh, expected, request).await? == Some(true)),
+            Err(AppendError::Log(error)) => self.stands(mesh, expected, request).await?.ok_or(error),
+        }
+    }
+
+    /// Whether what now stands after `expected` is this request's; `None` where nothing does.
+    ///
+    /// An append whose answer got lost may have happened, and one that an adapter repeated conflicts with itself. The
+    /// request's id in the record tells. Where nothing stands nothing may be repeated either: it could still arrive.
+    async fn stands(&self, mesh: &MeshKey, expected: Seq, request: Uuid) -> Result<Option<bool>, LogError> {
+        let tail = self.0.log.read(mesh, expected).await?;
+        Ok(tail.first().map(|record| record.entry.request == request))
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Longer after each lost race, and different for each request, so that the same racers do not meet again.
+fn pause(attempt: u32, request: Uuid) -> Duration {
+    let longest = 4u64 << attempt.min(6);
+    let (random, _) = request.as_u64_pair();
+    Duration::from_millis(longest / 2 + random.rotate_left(attempt * 5) % longest)
+}

@@ -1,0 +1,100 @@
+//! Step 6, on this side: meshes that stay folded between requests.
+//!
+//! A fold only ever grows. Whoever finds records beyond it folds them; two who find the same fold them once. The lock
+//! around a fold is held for a look or a few records, never while the log is asked.
+
+use mesh_core::{MeshKey, MeshState, Record, Seq};
+use mesh_log::{EventLog, LogError, load};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The meshes that have been asked for.
+#[derive(Default)]
+pub struct Warm(Mutex<HashMap<MeshKey, Arc<WarmMesh>>>);
+
+/// One mesh: its fold, where it has been loaded, and the turn of whoever changes it.
+#[derive(Default)]
+pub struct WarmMesh {
+    turn: tokio::sync::Mutex<()>,
+    fold: Mutex<Option<MeshState>>,
+}
+
+impl Warm {
+    /// A mesh, loaded or not.
+    pub fn mesh(&self, key: &MeshKey) -> Arc<WarmMesh> {
+        locked(&self.0).entry(key.clone()).or_default().clone()
+    }
+
+    /// Forgets a mesh that the log has never heard of: anybody may ask for any name. Who still holds it goes on with it;
+    /// should it come to be just now, the log's condition keeps two folds of it apart.
+    pub fn forget_unless_used(&self, key: &MeshKey) {
+        let mut meshes = locked(&self.0);
+        if meshes.get(key).is_some_and(|mesh| mesh.seq().unwrap_or(0) == 0) {
+            meshes.remove(key);
+        }
+    }
+}
+
+impl WarmMesh {
+    /// Waits for the turn to change this mesh: first come, first served.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Folds everything the log has now.
+    pub async fn catch_up(&self, log: &dyn EventLog, key: &MeshKey) -> Result<(), LogError> {
+        match self.seq() {
+            Some(seq) => self.fold(&log.read(key, seq).await?),
+            None => {
+                self.install(load(log, key).await?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Folds at least as far as a sequence number that the log was seen to have.
+    pub async fn catch_up_to(&self, log: &dyn EventLog, key: &MeshKey, seq: Seq) -> Result<(), LogError> {
+        if self.seq().is_some_and(|folded| folded >= seq) {
+            return Ok(());
+        }
+        self.catch_up(log, key).await
+    }
+
+    /// Looks at the fold.
+    pub fn look<T>(&self, look: impl FnOnce(&MeshState) -> T) -> Result<T, LogError> {
+        match &*locked(&self.fold) {
+            Some(state) => Ok(look(state)),
+            None => Err(LogError::Unavailable("the mesh has to be read again".into())),
+        }
+    }
+
+    /// Folds the records that are not folded yet. While it works the fold is taken out, so that whatever goes wrong
+    /// leaves none rather than half of one, and the next request loads it anew.
+    pub fn fold(&self, records: &[Record]) -> Result<(), LogError> {
+        let mut fold = locked(&self.fold);
+        let Some(mut state) = fold.take() else { return Ok(()) };
+        for record in records {
+            if record.seq > state.seq() {
+                state.apply(record).map_err(|error| LogError::Damaged(error.to_string()))?;
+            }
+        }
+        *fold = Some(state);
+        Ok(())
+    }
+
+    fn install(&self, loaded: MeshState) {
+        let mut fold = locked(&self.fold);
+        if fold.as_ref().is_none_or(|state| state.seq() < loaded.seq()) {
+            *fold = Some(loaded);
+        }
+    }
+
+    fn seq(&self) -> Option<Seq> {
+        locked(&self.fold).as_ref().map(MeshState::seq)
+    }
+}
+
+/// A panic under the lock leaves a whole fold or none, so its mark is of no interest.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

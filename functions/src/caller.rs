@@ -1,0 +1,58 @@
+//! Who is calling. Any credentials are accepted, and none: the account is the deployment's, and the access key that a
+//! signature names is noted as the principal, unverified. Nothing of a signature is ever traced.
+
+use crate::request::Query;
+use axum::http::{HeaderMap, header};
+use mesh_core::{AccountId, Caller};
+
+/// The caller of a request.
+pub fn caller(account: &AccountId, headers: &HeaderMap, query: &Query) -> Caller {
+    Caller { account: account.clone(), principal: principal(headers, query).map(str::to_owned) }
+}
+
+/// The access key id of a SigV4 signature, in the header or, for a presigned request, in the query.
+fn principal<'a>(headers: &'a HeaderMap, query: &'a Query) -> Option<&'a str> {
+    let signed = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(credential);
+    let scope = signed.or_else(|| query.get("X-Amz-Credential"))?;
+    let key = scope.split('/').next()?;
+    // Only what can be an access key id is worth keeping.
+    let plausible =
+        !key.is_empty() && key.len() <= 128 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    plausible.then_some(key)
+}
+
+fn credential(authorization: &str) -> Option<&str> {
+    let parts = authorization.strip_prefix("AWS4-")?.split_once(' ')?.1;
+    parts.split(',').find_map(|part| part.trim().strip_prefix("Credential="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn principal_of(authorization: &str, query: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        if !authorization.is_empty() {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
+        }
+        caller(&AccountId::from("1"), &headers, &Query::parse(Some(query)).unwrap()).principal
+    }
+
+    #[test]
+    fn the_principal_is_the_access_key_of_the_signature() {
+        let header = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261122/us-east-1/appmesh/aws4_request, \
+                      SignedHeaders=host, Signature=abc";
+        assert_eq!(principal_of(header, "").as_deref(), Some("AKIDEXAMPLE"));
+        assert_eq!(principal_of("", "X-Amz-Credential=AKID2%2F20261122%2Fx").as_deref(), Some("AKID2"));
+    }
+
+    #[test]
+    fn a_request_without_a_usable_signature_has_no_principal() {
+        for header in
+            ["", "Bearer secret", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=", "AWS4-X Credential=a b/c"]
+        {
+            assert_eq!(principal_of(header, ""), None, "{header}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Around every request: an id, a span, an answer whatever happens, one line of tracing.
+//!
+//! The line has the operation, the mesh, the resource, the status and the time; never a header, a query or a body.
+
+use crate::api;
+use crate::app::App;
+use crate::error::{ApiError, Exception};
+use crate::request::Request;
+use crate::routes::{BASE, Operation};
+use axum::extract::Request as HttpRequest;
+use axum::http::{HeaderValue, Method, Uri};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+use tracing::{Instrument, field::Empty};
+use uuid::Uuid;
+
+/// The header with the request's id.
+const REQUEST_ID: &str = "x-amzn-requestid";
+
+/// Answers a request for an operation.
+pub async fn operation(app: App, operation: Operation, request: HttpRequest) -> Response {
+    let id = Uuid::new_v4();
+    answered(id, &operation.name(), async {
+        let request = Request::read(id, &app, operation, request).await?;
+        api::perform(&app, operation, request).await
+    })
+    .await
+}
+
+/// Answers a request for a path that is none of the API's.
+pub async fn unknown_path(uri: Uri) -> Response {
+    let message = format!("There is no `{}` in this API; its paths begin with {BASE}/meshes or {BASE}/tag", uri.path());
+    answered(Uuid::new_v4(), "unknown", async { Err(ApiError::new(Exception::NotFound, message)) }).await
+}
+
+/// Answers a request with a method that its path does not have. The router adds the `Allow` header.
+pub async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let message = format!("Method {method} is not allowed for `{}`", uri.path());
+    answered(Uuid::new_v4(), "unknown", async { Err(ApiError::bad_request(message)) }).await
+}
+
+async fn answered(id: Uuid, operation: &str, work: impl Future<Output = Result<Response, ApiError>>) -> Response {
+    let span = tracing::info_span!("request", %operation, request.id = %id, mesh.name = Empty, resource = Empty);
+    async {
+        let started = Instant::now();
+        let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let mut response = outcome.unwrap_or_else(refused);
+        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        let duration_ms = started.elapsed().as_micros() as f64 / 1000.0;
+        tracing::info!(status = response.status().as_u16(), duration_ms, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn refused(error: ApiError) -> Response {
+    if let Some(cause) = &error.cause {
+        tracing::error!(exception = error.exception.name(), %cause, "request failed");
+    }
+    error.into_response()
+}
+
+/// A panic is our fault and one request's trouble: the client gets an answer, the process goes on.
+fn panicked(panic: &(dyn Any + Send)) -> ApiError {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    ApiError::internal(format!("panicked: {}", text.unwrap_or("without a message")))
+}
