@@ -1,1 +1,77 @@
-//! Placeholder.
+//! Everything in one process: the API, the log, the relay and its admin endpoints.
+//!
+//! ```text
+//!   client ──► API (functions) ──► log (SQLite) ──► relay (xds-relay) ──► Envoys
+//! ```
+//!
+//! This is what `remesh up` runs and what whole-system tests start, on port 0 and with their own log. It joins the two
+//! sides and adds nothing: no path, no rule, no xDS. Both sides share one log and know nothing of each other.
+
+pub mod bootstrap;
+
+mod config;
+mod error;
+mod running;
+
+pub use config::Config;
+pub use error::StartError;
+pub use running::Running;
+
+use error::Side;
+use mesh_core::AccountId;
+use mesh_log::sqlite::SqliteLog;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use xds_relay::{Relay, RelayConfig};
+
+/// Records after which a mesh's fold is saved anew: a start then reads at most this many records of a mesh.
+const CHECKPOINT_EVERY: u64 = 1000;
+
+/// Starts everything. When this returns, all three addresses accept connections.
+///
+/// # Errors
+///
+/// When an address cannot be listened on, the data file cannot be used, or the configuration makes no sense. The
+/// message says what to do about it. Nothing is left running.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    config.check()?;
+    let log = open(&config)?;
+    let api = listen(Side::Api, config.api_addr).await?;
+    let api_addr = api.local_addr().map_err(|source| StartError::listen(Side::Api, config.api_addr, source))?;
+    let relay = start_relay(&log, &config).await?;
+    let app = functions::App::new(Arc::new(log.clone()), app_config(&config));
+    let checkpointer = config.data.is_some().then(|| tokio::spawn(keep_checkpoints(log)));
+    Ok(Running::new(api, api_addr, functions::router(app), relay, checkpointer))
+}
+
+fn open(config: &Config) -> Result<SqliteLog, StartError> {
+    let opened = match &config.data {
+        Some(file) => SqliteLog::open(file),
+        None => SqliteLog::in_memory(),
+    };
+    opened.map_err(StartError::Log)
+}
+
+/// Listens where a side of the process was asked to.
+async fn listen(side: Side, addr: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(addr).await.map_err(|source| StartError::listen(side, addr, source))
+}
+
+async fn start_relay(log: &SqliteLog, config: &Config) -> Result<Relay, StartError> {
+    let relay = RelayConfig {
+        xds_addr: config.xds_addr,
+        admin_addr: config.admin_addr,
+        account: AccountId::from(config.account.as_str()),
+    };
+    Relay::start(Arc::new(log.clone()), relay).await.map_err(|error| StartError::relay(error, config))
+}
+
+fn app_config(config: &Config) -> functions::AppConfig {
+    functions::AppConfig { account: AccountId::from(config.account.as_str()), region: config.region.clone() }
+}
+
+/// A checkpoint that cannot be saved costs time at the next start and nothing else, so it stops nothing.
+async fn keep_checkpoints(log: SqliteLog) {
+    mesh_log::keep_checkpoints(Arc::new(log), CHECKPOINT_EVERY).await;
+}

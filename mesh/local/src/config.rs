@@ -1,0 +1,78 @@
+//! What one process is told: where to listen, where to keep the log, who it says it is.
+
+use crate::StartError;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// How everything is started; the defaults are those of `remesh up`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The file of the event log; `None` keeps it in memory, where it ends with the process.
+    pub data: Option<PathBuf>,
+    /// Where the App Mesh API listens.
+    pub api_addr: SocketAddr,
+    /// Where Envoys connect.
+    pub xds_addr: SocketAddr,
+    /// Where the admin endpoints listen.
+    pub admin_addr: SocketAddr,
+    /// The AWS account in ARNs, twelve digits.
+    pub account: String,
+    /// The AWS region in ARNs.
+    pub region: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            data: None,
+            api_addr: local(8480),
+            xds_addr: local(18000),
+            admin_addr: local(8481),
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
+        }
+    }
+}
+
+impl Config {
+    /// The defaults, but on free ports of the loopback interface: for tests, and for running beside another.
+    pub fn on_free_ports() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { api_addr: any, xds_addr: any, admin_addr: any, ..Self::default() }
+    }
+
+    /// Account and region become part of every ARN, and ARNs are kept by clients for ever: nonsense is refused here.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(StartError::Account(self.account.clone()));
+        }
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if self.region.is_empty() || !self.region.bytes().all(allowed) {
+            return Err(StartError::Region(self.region.clone()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_twelve_digits() {
+        for account in ["", "1", "00000000000a", "0000000000000", "٠٠٠٠٠٠"] {
+            let config = Config { account: account.into(), ..Config::default() };
+            assert!(matches!(config.check(), Err(StartError::Account(_))), "{account}");
+        }
+        assert!(Config::default().check().is_ok());
+    }
+
+    #[test]
+    fn a_region_is_a_word_that_fits_into_an_arn() {
+        for region in ["", "us east 1", "US-EAST-1", "us:east"] {
+            let config = Config { region: region.into(), ..Config::default() };
+            assert!(matches!(config.check(), Err(StartError::Region(_))), "{region}");
+        }
+    }
+}
