@@ -11,3 +11,4 @@
 
 pub mod proxy;
 pub mod snapshot;
+pub mod translate;
