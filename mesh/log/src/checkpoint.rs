@@ -1,5 +1,9 @@
 //! Checkpoints: a saved fold, so that a cold start reads a tail and not a history.
 
+mod keep;
+
+pub use keep::keep_checkpoints;
+
 use crate::{EventLog, LogError};
 use mesh_core::{MeshKey, MeshState, Seq};
 
