@@ -184,3 +184,6 @@ fn refer_to_existing(state: &MeshState, spec: &Spec) -> Result<(), Rejection> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

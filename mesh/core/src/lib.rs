@@ -22,6 +22,8 @@ pub mod resource;
 pub mod rules;
 pub mod spec;
 pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod view;
 
 pub use command::{Change, Command, Context};

@@ -1,6 +1,6 @@
 //! Why a command was refused. The texts are App Mesh's where one was seen in public (§13.6).
 
-use crate::resource::{MeshKey, ResourceId};
+use crate::resource::{Kind, MeshKey, ResourceId};
 use crate::rules::Violation;
 
 /// Why a command was refused.
@@ -24,7 +24,7 @@ pub enum Rejection {
     #[error("{} with name {} is missing", .0.kind.title(), .0.name)]
     Missing(ResourceId),
     /// A resource of that name exists.
-    #[error("{} with name {} already exists under mesh {} for account {}", .id.kind.title(), .id.name, .mesh.name, .mesh.owner)]
+    #[error("{}", already_exists(.id, .mesh))]
     AlreadyExists {
         /// Which.
         id: ResourceId,
@@ -71,8 +71,13 @@ fn list(violations: &[Violation]) -> String {
     violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+fn already_exists(id: &ResourceId, mesh: &MeshKey) -> String {
+    let within = if id.kind == Kind::Mesh { String::new() } else { format!(" under mesh {}", mesh.name) };
+    format!("{} with name {} already exists{within} for account {}", id.kind.title(), id.name, mesh.owner)
+}
+
 fn in_use(id: &ResourceId, by: &[ResourceId]) -> String {
-    use crate::resource::Kind::{GatewayRoute, Route, VirtualNode, VirtualRouter, VirtualService};
+    use Kind::{GatewayRoute, Route, VirtualNode, VirtualRouter, VirtualService};
     let names = |kind| by.iter().filter(|user| user.kind == kind).map(|user| user.name.as_str()).collect::<Vec<_>>();
     match id.kind {
         VirtualService => {

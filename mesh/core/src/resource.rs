@@ -196,7 +196,8 @@ impl ResourceId {
                 Self::new(of, name)
             }
             [of_parent, parent, of, name] => {
-                let of = Kind::parse(of).filter(|kind| kind.parent().is_some() && kind.parent() == Kind::parse(of_parent))?;
+                let of = Kind::parse(of)
+                    .filter(|kind| kind.parent().is_some() && kind.parent() == Kind::parse(of_parent))?;
                 Self::child(of, parent, name)
             }
             _ => return None,

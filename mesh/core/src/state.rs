@@ -91,7 +91,12 @@ impl MeshState {
     }
 
     /// The resources of a kind, of one parent where the kind has parents, after a name, by name.
-    pub fn list(&self, kind: Kind, parent: Option<&Name>, after: Option<&Name>) -> impl Iterator<Item = &Arc<Resource>> {
+    pub fn list(
+        &self,
+        kind: Kind,
+        parent: Option<&Name>,
+        after: Option<&Name>,
+    ) -> impl Iterator<Item = &Arc<Resource>> {
         let parent = parent.cloned();
         let from = match after {
             Some(name) => Bound::Excluded(ResourceId { kind, parent: parent.clone(), name: name.clone() }),
@@ -272,3 +277,6 @@ impl MeshState {
         &self.key.owner
     }
 }
+
+#[cfg(test)]
+mod tests;

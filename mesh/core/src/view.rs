@@ -44,3 +44,6 @@ pub fn node_view(
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

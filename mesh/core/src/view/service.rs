@@ -100,7 +100,10 @@ fn node_ports(state: &MeshState, node: &Name) -> Vec<ServicePort> {
         let port = TargetPort { spec: spec.clone(), listener };
         let mapping = port.mapping();
         let target = Target { node: node.clone(), weight: 100, port: Some(port) };
-        ServicePort { mapping, routes: vec![RouteView { name: None, rule: RouteRule::Everything, targets: vec![target] }] }
+        ServicePort {
+            mapping,
+            routes: vec![RouteView { name: None, rule: RouteRule::Everything, targets: vec![target] }],
+        }
     };
     (0..spec.listeners.len()).map(port).collect()
 }
