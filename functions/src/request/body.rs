@@ -32,9 +32,7 @@ struct TagRef {
 impl Body {
     /// Reads a body. One without a byte is an empty object: what it lacks is reported as any missing member is.
     pub async fn read(headers: &HeaderMap, body: axum::body::Body) -> Result<Self, ApiError> {
-        let late =
-            |_| ApiError::bad_request(format!("the body did not arrive within {} seconds", TIME_LIMIT.as_secs()));
-        let bytes = tokio::time::timeout(TIME_LIMIT, collect(body)).await.map_err(late)??;
+        let bytes = collect_within(TIME_LIMIT, body).await?;
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
         }

@@ -93,6 +93,6 @@ async fn nothing_is_created_in_what_does_not_exist() {
         let text = format!("{parent} with name x is not present under mesh m for account {ACCOUNT}");
         assert_eq!(api.put(sample.collection, (sample.create)()).await.refused(404, "NotFoundException"), text);
         assert_eq!(api.get(sample.collection).await.refused(404, "NotFoundException"), text);
-        assert_eq!(api.delete(sample.item).await.refused(404, "NotFoundException").contains("Route"), true);
+        assert!(api.delete(sample.item).await.refused(404, "NotFoundException").contains("Route"));
     }
 }
