@@ -77,7 +77,7 @@ impl Demo {
 
     /// A signal drops whatever is going on; everything that was started ends with the value that owns it.
     async fn until_told_to_stop(self, screen: bool) -> Result<(), Failure> {
-        let mut signals = Signals::catch()?;
+        let mut signals = Signals::catch_with_hangup()?;
         tokio::select! {
             done = self.show(screen) => done,
             signal = signals.caught() => stopped_by(signal, screen),

@@ -1,6 +1,7 @@
 //! The running process: where it listens, and how it ends.
 
 use axum::Router;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -77,6 +78,13 @@ impl Running {
             tracing::warn!("requests that did not end in time are cut");
             self.api.end().await;
         }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { api_addr, xds_addr, admin_addr, .. } = self;
+        write!(f, "Running {{ api: {api_addr}, xds: {xds_addr}, admin: {admin_addr} }}")
     }
 }
 
