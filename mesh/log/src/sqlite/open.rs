@@ -101,7 +101,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// It was ours and is broken.
-    #[error("`{}` is damaged; restore it from a backup, or try `sqlite3 FILE .recover`", path.display())]
+    #[error("`{}` is damaged; restore a backup, or save what can be read (docs/event-log.md says how)", path.display())]
     Damaged {
         /// The file asked for.
         path: PathBuf,
