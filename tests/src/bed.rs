@@ -29,6 +29,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 #[derive(Debug)]
 pub struct Bed {
     plane: Option<ControlPlane>,
+    addresses: Addresses,
     pods: BTreeMap<String, Pod>,
     names: BTreeMap<String, Vec<Ipv4Addr>>,
     hub: Namespace,
@@ -46,7 +47,7 @@ pub fn run(test: impl AsyncFnOnce(&mut Bed) + Send) {
 /// Runs a test in a bed of its own whose control plane is `remesh up --data FILE`, so that the test can restart it.
 pub fn run_with_program(test: impl AsyncFnOnce(&mut Bed) + Send) {
     in_namespace(async |bed| {
-        bed.plane = Some(ControlPlane::start_program(&bed.data(), Addresses::free(IpAddr::V4(HUB))).await);
+        bed.start_plane().await;
         test(bed).await;
     });
 }
@@ -62,7 +63,9 @@ fn in_namespace(test: impl AsyncFnOnce(&mut Bed) + Send) {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 let folder = tempfile::tempdir().expect("a temporary folder");
-                let mut bed = Bed { plane: None, pods: BTreeMap::new(), names: BTreeMap::new(), hub, folder };
+                let (pods, names) = (BTreeMap::new(), BTreeMap::new());
+                let addresses = Addresses::free(IpAddr::V4(HUB));
+                let mut bed = Bed { plane: None, addresses, pods, names, hub, folder };
                 test(&mut bed).await;
                 bed.end().await;
             });
@@ -88,16 +91,21 @@ impl Bed {
     /// Ends the control plane and starts it again on the same addresses with the same data; only for
     /// [`run_with_program`].
     pub async fn restart_plane(&mut self) {
-        let addresses = self.plane().addresses();
         self.stop_plane().await;
-        self.plane = Some(ControlPlane::start_program(&self.data(), addresses).await);
+        self.start_plane().await;
     }
 
     /// Ends the control plane.
     pub async fn stop_plane(&mut self) {
         if let Some(plane) = self.plane.take() {
+            self.addresses = plane.addresses();
             plane.stop().await;
         }
+    }
+
+    /// Starts the control plane where it was, with the data it had; only for [`run_with_program`].
+    pub async fn start_plane(&mut self) {
+        self.plane = Some(ControlPlane::start_program(&self.data(), self.addresses).await);
     }
 
     /// Starts pods for resources of a mesh, and waits until their Envoys serve.
@@ -137,6 +145,11 @@ impl Bed {
     pub fn resolve_service(&mut self, name: &str) {
         self.names.insert(name.into(), vec![HUB]);
         self.write_names();
+    }
+
+    /// Sends requests from outside every pod: what a client of a gateway does.
+    pub async fn load(&self, plan: &Plan) -> Report {
+        Load::start(&self.hub, plan).report().await
     }
 
     /// A running pod.
