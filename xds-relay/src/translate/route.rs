@@ -1,5 +1,6 @@
 //! Envoy routes: what a port of a virtual service does with a request (§7), and the plain ones.
 
+use super::proto::number;
 use super::timeout::Timeouts;
 use super::{matching, metadata, name, retry};
 use envoy_types::pb::envoy::config::route::v3::route::Action;
@@ -10,7 +11,8 @@ use mesh_core::Name;
 use mesh_core::spec::{PortMapping, PortProtocol};
 use mesh_core::view::{RouteRule, RouteView, ServicePort, ServiceView, Target};
 
-use super::proto::number;
+/// The sum that older Envoys expect where none is given. Newer ones add up themselves, and warn of one that is given.
+const OLD_TOTAL: u32 = 100;
 
 /// The Envoy routes of a port of a service, first match first, and what is wrong with those left out.
 pub fn of_service(mesh: &Name, service: &ServiceView, port: &ServicePort) -> (Vec<Route>, Vec<String>) {
@@ -74,19 +76,22 @@ fn of_route(mesh: &Name, service: &ServiceView, view: &RouteView, router: PortMa
 /// Shares are relative; targets without one stay in the list (§7.4). Envoy refuses a list that adds up to nothing.
 fn shared_among(mesh: &Name, targets: &[Target], router: PortMapping) -> Option<ClusterSpecifier> {
     let total = targets.iter().fold(0u32, |sum, target| sum.saturating_add(target.weight));
-    if total == 0 {
-        return None;
+    match targets {
+        _ if total == 0 => None,
+        [only] => Some(ClusterSpecifier::Cluster(name::target_cluster(mesh, only, router))),
+        several => Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: several.iter().map(|target| share(mesh, target, router)).collect(),
+            #[expect(deprecated, reason = "older Envoys of App Mesh refuse shares of another sum without it")]
+            total_weight: number(total).filter(|_| total != OLD_TOTAL),
+            ..WeightedCluster::default()
+        })),
     }
-    let weigh = |target: &Target| ClusterWeight {
+}
+
+fn share(mesh: &Name, target: &Target, router: PortMapping) -> ClusterWeight {
+    ClusterWeight {
         name: name::target_cluster(mesh, target, router),
         weight: number(target.weight),
         ..ClusterWeight::default()
-    };
-    let clusters = targets.iter().map(weigh).collect();
-    Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
-        clusters,
-        #[expect(deprecated, reason = "App Mesh sent the sum, and Envoys that still read it compare")]
-        total_weight: number(total),
-        ..WeightedCluster::default()
-    }))
+    }
 }
