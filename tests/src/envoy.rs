@@ -53,7 +53,8 @@ impl Envoy {
     /// Waits until it has taken its first configuration and serves.
     pub async fn ready(&self) {
         eventually(&format!("{} ready", self.node), async || {
-            let answer = self.http.get(format!("{}/ready", self.admin)).send().await.map_err(|error| error.to_string())?;
+            let answer =
+                self.http.get(format!("{}/ready", self.admin)).send().await.map_err(|error| error.to_string())?;
             answer.status().is_success().then_some(()).ok_or_else(|| self.log_end())
         })
         .await;
@@ -68,7 +69,8 @@ impl Envoy {
     /// Its counters and gauges whose names match a regular expression.
     pub async fn stats(&self, filter: &str) -> BTreeMap<String, u64> {
         let text = self.admin(&format!("/stats?filter={filter}")).await;
-        let parse = |line: &str| line.split_once(": ").and_then(|(name, value)| Some((name.into(), value.parse().ok()?)));
+        let parse =
+            |line: &str| line.split_once(": ").and_then(|(name, value)| Some((name.into(), value.parse().ok()?)));
         text.lines().filter_map(parse).collect()
     }
 

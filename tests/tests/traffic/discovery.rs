@@ -16,7 +16,8 @@ fn a_virtual_node_provides_a_service_without_a_router() {
         bed.start(&mesh, [Workload::node("blue").http(8080), Workload::node("client")]).await;
 
         bed.pod("client").load(&Plan::get(URL).times(100)).await.assert_all_ok();
-        let flaky = Plan::get(URL).header("x-app-status", "503").header("x-app-times", "1").header("x-app-key", "flaky");
+        let flaky =
+            Plan::get(URL).header("x-app-status", "503").header("x-app-times", "1").header("x-app-key", "flaky");
         assert_eq!(bed.pod("client").load(&flaky).await.status(), Some(200), "the default retries apply here as well");
         assert_eq!(bed.pod("blue").arrived("flaky").await, 2);
     });

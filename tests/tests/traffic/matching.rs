@@ -68,7 +68,8 @@ fn headers_are_matched_in_five_ways_and_inverted() {
             routes.push((name, header(&format!("/{name}"), kind, false)));
         }
         routes.push(("invert", header("/invert", json!({ "exact": "blue" }), true)));
-        let both = json!([{ "name": "x-one", "match": { "exact": "1" } }, { "name": "x-two", "match": { "exact": "2" } }]);
+        let both =
+            json!([{ "name": "x-one", "match": { "exact": "1" } }, { "name": "x-two", "match": { "exact": "2" } }]);
         routes.push(("both", json!({ "prefix": "/both", "headers": both })));
         hit_or_rest(bed, &routes).await;
 
@@ -114,11 +115,20 @@ fn methods_and_query_parameters_are_matched() {
         ];
         hit_or_rest(bed, &routes).await;
 
-        let hits =
-            [get("/method").method("POST"), get("/value?shade=dark"), get("/value?x=1&shade=dark"), get("/present?shade=")];
+        let hits = [
+            get("/method").method("POST"),
+            get("/value?shade=dark"),
+            get("/value?x=1&shade=dark"),
+            get("/present?shade="),
+        ];
         assert_leads_to(bed, "hit", &hits).await;
-        let misses =
-            [get("/method"), get("/method").method("PUT"), get("/value?shade=darker"), get("/value"), get("/present?x=1")];
+        let misses = [
+            get("/method"),
+            get("/method").method("PUT"),
+            get("/value?shade=darker"),
+            get("/value"),
+            get("/present?x=1"),
+        ];
         assert_leads_to(bed, "rest", &misses).await;
     });
 }
