@@ -105,10 +105,10 @@ fn update(
 
 fn delete(state: &MeshState, target: &ResourceId, context: &Context) -> Result<Decision, Rejection> {
     let before = existing(state, target)?;
-    if target.kind == Kind::Mesh {
-        if let Some(child) = state.resources().find(|resource| resource.id.kind != Kind::Mesh) {
-            return Err(Rejection::MeshNotEmpty { mesh: state.key().clone(), child: child.id.clone() });
-        }
+    if target.kind == Kind::Mesh
+        && let Some(child) = state.resources().find(|resource| resource.id.kind != Kind::Mesh)
+    {
+        return Err(Rejection::MeshNotEmpty { mesh: state.key().clone(), child: child.id.clone() });
     }
     if let Some(child) = target.kind.child().and_then(|kind| state.list(kind, Some(&target.name), None).next()) {
         return Err(Rejection::NotEmpty { id: target.clone(), child: child.id.clone() });

@@ -3,6 +3,8 @@
 //!
 //! A file here is never changed. A new event, or a new form of one, is a new file.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be read fails the test that reads it")]
+
 use mesh_core::{Kind, MeshState, Record};
 use serde_json::Value;
 use std::collections::BTreeMap;

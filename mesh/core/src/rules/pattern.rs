@@ -31,7 +31,8 @@ fn last_line(error: &str) -> &str {
 
 /// The expression as the crate writes it, or why RE2 would not read it.
 fn to_crate_syntax(pattern: &str) -> Result<String, String> {
-    let mut reader = Reader { rest: pattern, text: String::with_capacity(pattern.len() + 8) };
+    let text = String::with_capacity(pattern.len() + 8);
+    let mut reader = Reader { rest: pattern, text, repeats: vec![1], last: 1 };
     let mut repeated = false;
     while let Some(c) = reader.next() {
         let repeats = reader.one(c)?;
@@ -50,6 +51,10 @@ fn to_crate_syntax(pattern: &str) -> Result<String, String> {
 struct Reader<'p> {
     rest: &'p str,
     text: String,
+    /// How often something is repeated at most, in each open group.
+    repeats: Vec<u32>,
+    /// The same for the element read last.
+    last: u32,
 }
 
 impl<'p> Reader<'p> {
@@ -68,17 +73,30 @@ impl<'p> Reader<'p> {
     /// Reads one element, and answers whether it repeats the one before.
     fn one(&mut self, c: char) -> Result<bool, String> {
         match c {
-            '\\' => self.escape()?,
-            '[' => self.class()?,
-            '(' => self.group()?,
             '{' => return self.counted(),
             '*' | '+' | '?' => {
                 self.text.push(c);
                 return Ok(true);
             }
+            ')' => {
+                self.text.push(c);
+                self.last = self.repeats.pop().unwrap_or(1);
+                self.repeated(self.last);
+                return Ok(false);
+            }
+            '\\' => self.escape()?,
+            '[' => self.class()?,
+            '(' => self.group()?,
             c => self.text.push(c),
         }
+        self.last = 1;
         Ok(false)
+    }
+
+    fn repeated(&mut self, times: u32) {
+        if let Some(most) = self.repeats.last_mut() {
+            *most = times.max(*most);
+        }
     }
 
     fn escape(&mut self) -> Result<(), String> {
@@ -100,7 +118,7 @@ impl<'p> Reader<'p> {
         match c {
             'p' | 'P' => return self.property(c),
             '0' => self.octal(),
-            'x' => self.hexadecimal(),
+            'x' => return self.hexadecimal(),
             '1'..='9' => return Err(format!("refers back by `\\{c}`, and RE2 cannot")),
             c if letters.contains(c) => self.text.extend(['\\', c]),
             c if c.is_ascii() && !c.is_ascii_alphanumeric() => self.text.push_str(&format!("\\x{:02x}", u32::from(c))),
@@ -127,13 +145,18 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
-    /// `\x41` or `\x{1F600}`; the braces are no repetition.
-    fn hexadecimal(&mut self) {
+    /// `\x41` or `\x{41}`; the braces are no repetition. Envoy's RE2 reads bytes, so there is nothing beyond 255.
+    fn hexadecimal(&mut self) -> Result<(), String> {
         self.text.push_str("\\x");
-        if let Some((digits, rest)) = self.rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
-            self.text.push_str(&format!("{{{digits}}}"));
-            self.rest = rest;
+        let Some((digits, rest)) = self.rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+            return Ok(());
+        };
+        if u32::from_str_radix(digits, 16).is_ok_and(|value| value > 0xff) {
+            return Err(format!("has `\\x{{{digits}}}`, and there is nothing beyond `\\x{{ff}}`"));
         }
+        self.text.push_str(&format!("{{{digits}}}"));
+        self.rest = rest;
+        Ok(())
     }
 
     fn octal(&mut self) {
@@ -181,13 +204,14 @@ impl<'p> Reader<'p> {
     /// A group without a question mark, one with a name, or flags. Everything else, such as looking ahead, RE2 has not.
     fn group(&mut self) -> Result<(), String> {
         self.text.push('(');
+        self.repeats.push(1);
         if !self.take("?") {
             return Ok(());
         }
         self.text.push('?');
         let named = self.rest.strip_prefix("P<").or_else(|| self.rest.strip_prefix('<'));
         let flags = self.rest.trim_start_matches(['i', 'm', 's', 'U', '-']);
-        if !named.is_some_and(|rest| !rest.starts_with(['=', '!'])) && !flags.starts_with([':', ')']) {
+        if named.is_none_or(|rest| rest.starts_with(['=', '!'])) && !flags.starts_with([':', ')']) {
             let given: String = self.rest.chars().take(2).collect();
             return Err(format!("has a group that begins with `(?{given}`, and RE2 does not know it"));
         }
@@ -200,10 +224,13 @@ impl<'p> Reader<'p> {
             self.text.push_str("\\{");
             return Ok(false);
         };
-        let too_many = |number: &str| !number.is_empty() && number.parse::<u32>().map_or(true, |it| it > MAX_REPEAT);
-        if inner.split(',').any(too_many) {
-            return Err(format!("repeats more than {MAX_REPEAT} times, and RE2 cannot"));
+        let most = inner.split(',').filter(|it| !it.is_empty()).map(|it| it.parse::<u32>().unwrap_or(u32::MAX)).max();
+        // Repetitions of repetitions count together.
+        let total = self.last.saturating_mul(most.unwrap_or(1).max(1));
+        if total > MAX_REPEAT {
+            return Err(format!("repeats something more than {MAX_REPEAT} times, and RE2 cannot"));
         }
+        self.repeated(total);
         self.text.push_str(&format!("{{{inner}}}"));
         self.rest = rest;
         Ok(true)

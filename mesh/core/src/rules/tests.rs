@@ -136,8 +136,10 @@ fn regular_expressions_are_those_of_re2() {
         "[[:alpha:]_]",
         r"\p{Greek}\pL\P{Lu}",
         r"\_\-\/\ ",
-        r"\x41\x{1F600}\07",
+        r"\x41\x{fF}\07",
         "a*?b+?",
+        "(a{30}){30}",
+        "(a{300})(b{300})c{300}",
         r"\<b\>",
     ] {
         accepted(Kind::Route, http_route(json!({ "path": { "regex": pattern } })));
@@ -157,6 +159,9 @@ fn regular_expressions_are_those_of_re2() {
         "a**",
         "a{2}{3}",
         "a{1001}",
+        "(a{100}){100}",
+        "((a{2}|b{50})c){21}",
+        r"\x{1F600}",
         "a{1,99999999999}",
         "*a",
         "(a",
