@@ -101,10 +101,12 @@ async fn collect(mut body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
         let frame = frame.map_err(|error| ApiError::bad_request(format!("the body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         arrived = arrived.saturating_add(data.len());
-        match arrived {
-            0..=MAX_BODY => kept.extend_from_slice(&data),
-            ..=MAX_DISCARDED => kept = Vec::new(),
-            _ => break,
+        if arrived <= MAX_BODY {
+            kept.extend_from_slice(&data);
+        } else if arrived <= MAX_DISCARDED {
+            kept = Vec::new();
+        } else {
+            break;
         }
     }
     if arrived > MAX_BODY {

@@ -12,5 +12,6 @@ mod grid;
 mod integrity;
 mod lists;
 mod parallel;
+mod records;
 mod tags;
 mod trouble;

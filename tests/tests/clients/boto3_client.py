@@ -18,7 +18,7 @@ def main(endpoint, definitions):
     keys = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
     client = boto3.client("appmesh", endpoint_url=endpoint, config=config, **keys)
     called = set()
-    client.meta.events.register("before-call.appmesh", lambda model, **_: called.add(model.name))
+    client.meta.events.register("before-call.app-mesh", lambda model, **_: called.add(model.name))
     with open(definitions) as file:
         resources = json.load(file)
     for resource in resources:
