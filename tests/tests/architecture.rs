@@ -5,6 +5,8 @@
 //!                        ← xds-relay  ←
 //! ```
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what is not as expected fails the test, with a message")]
+
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
