@@ -24,6 +24,8 @@ pub struct EgressPort<'v> {
     pub mapping: PortMapping,
     /// The services behind it, in the order of the spec; one where the protocol is TCP.
     pub offers: Vec<Offer<'v>>,
+    /// The services that lost the port.
+    pub lost: Vec<Offer<'v>>,
 }
 
 /// What each port carries, by port.
@@ -41,11 +43,11 @@ fn settle<'v>(draft: &mut Draft<'_>, offers: Vec<Offer<'v>>) -> Option<EgressPor
     let winner = *offers.iter().min_by_key(|offer| rank(offer.port.mapping.protocol))?;
     let mapping = winner.port.mapping;
     let one = mapping.protocol == PortProtocol::Tcp;
-    let (kept, lost): (Vec<_>, Vec<_>) = offers.into_iter().enumerate().partition(|(_, offer)| {
+    let (offers, lost): (Vec<_>, Vec<_>) = offers.into_iter().partition(|offer| {
         if one { std::ptr::eq(offer.port, winner.port) } else { offer.port.mapping.protocol == mapping.protocol }
     });
-    lost.iter().for_each(|(_, offer)| draft.warn(contention(offer, &winner)));
-    Some(EgressPort { mapping, offers: kept.into_iter().map(|(_, offer)| offer).collect() })
+    lost.iter().for_each(|offer| draft.warn(contention(offer, &winner)));
+    Some(EgressPort { mapping, offers, lost })
 }
 
 /// The order of §17.12; the first backend of the spec among equals.

@@ -12,13 +12,20 @@ use envoy_types::pb::envoy::config::route::v3::{Route, VirtualHost};
 use mesh_core::Name;
 use mesh_core::view::ServiceView;
 use prost::Message;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Where a service's routes stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
     /// In a sidecar's way out (§5.5).
     Sidecar,
+    /// There as well, but without routes: the service lost this port to another one. Requests get 404; without a virtual
+    /// host of its own they would be taken for something outside the mesh, where that is allowed.
+    Lost {
+        /// The port.
+        port: i64,
+    },
     /// In a gateway's second hop, found by host (§6.5).
     SecondHop,
     /// In a gateway's second hop, found by the header that the first hop set (§6.5).
@@ -46,8 +53,9 @@ pub fn encode(mesh: &Name, service: &ServiceView, port: Option<usize>, form: For
             let parts = routes.into_iter().map(|route| labelled(route, &name).encode_to_vec().into()).collect();
             Host { domains: Vec::new(), parts, warnings }
         }
-        Form::Sidecar | Form::SecondHop => {
+        Form::Sidecar | Form::Lost { .. } | Form::SecondHop => {
             let called_at = match form {
+                Form::Lost { port } => port,
                 Form::Sidecar => at.map_or(0, |port| port.mapping.port),
                 _ => name::EGRESS_PORT,
             };
@@ -85,49 +93,51 @@ fn labelled(route: Route, service: &str) -> Route {
 /// A route configuration in the making.
 #[derive(Debug)]
 pub struct Table {
-    encoded: EncodedTable,
-    domains: BTreeSet<String>,
+    name: String,
+    hosts: Vec<(Name, Arc<Host>)>,
+    rest: Option<Bytes>,
 }
 
 impl Table {
     /// One without virtual hosts.
     pub fn new(name: String) -> Self {
-        Self { encoded: EncodedTable { name, virtual_hosts: Vec::new() }, domains: BTreeSet::new() }
+        Self { name, hosts: Vec::new(), rest: None }
     }
 
-    /// Adds the virtual host of a service. Envoy refuses two that answer to one host, so the first one stays.
-    pub fn add(&mut self, draft: &mut Draft<'_>, service: &Name, host: &Host) {
-        host.warnings.iter().for_each(|warning| draft.warn(warning.clone()));
-        if host.domains.iter().any(|domain| self.domains.contains(domain)) {
-            draft.warn(format!(
-                "virtual service {service} is called by the same host as another one: only that one answers"
-            ));
-            return;
-        }
-        self.domains.extend(host.domains.iter().cloned());
-        self.encoded.virtual_hosts.extend(host.parts.iter().cloned());
+    /// Adds the virtual host of a service.
+    pub fn add(&mut self, service: &Name, host: Arc<Host>) {
+        self.hosts.push((service.clone(), host));
     }
 
     /// Adds the virtual host of all other hosts.
     pub fn add_rest(&mut self, host: &VirtualHost) {
-        if self.domains.insert("*".into()) {
-            self.encoded.virtual_hosts.push(host.encode_to_vec().into());
-        }
+        self.rest = Some(host.encode_to_vec().into());
     }
 
     /// Adds the virtual host of all other hosts, made of the routes of these services.
-    pub fn add_default_backend(&mut self, draft: &mut Draft<'_>, hosts: &[std::sync::Arc<Host>]) {
+    pub fn add_default_backend(&mut self, draft: &mut Draft<'_>, hosts: &[Arc<Host>]) {
         hosts.iter().flat_map(|host| &host.warnings).for_each(|warning| draft.warn(warning.clone()));
         let routes = hosts.iter().flat_map(|host| host.parts.iter().cloned()).collect();
         let host = EncodedHost { name: name::DEFAULT_BACKEND_HOST.into(), domains: vec!["*".into()], routes };
-        if self.domains.insert("*".into()) {
-            self.encoded.virtual_hosts.push(host.encode_to_vec().into());
-        }
+        self.rest = Some(host.encode_to_vec().into());
     }
 
-    /// Puts it into the snapshot.
+    /// Puts it into the snapshot. Envoy refuses two virtual hosts that answer to one host, so the first one stays.
     pub fn put(self, draft: &mut Draft<'_>) {
-        draft.put(ResourceType::Route, self.encoded.name.clone(), &self.encoded);
+        let (mut virtual_hosts, mut taken) = (Vec::with_capacity(self.hosts.len() + 1), HashSet::new());
+        for (service, host) in &self.hosts {
+            host.warnings.iter().for_each(|warning| draft.warn(warning.clone()));
+            if host.domains.iter().any(|domain| taken.contains(domain.as_str())) {
+                draft
+                    .warn(format!("virtual service {service} has the host of another one: only the other one answers"));
+                continue;
+            }
+            taken.extend(host.domains.iter().map(String::as_str));
+            virtual_hosts.extend(host.parts.iter().cloned());
+        }
+        virtual_hosts.extend(self.rest.filter(|_| !taken.contains("*")));
+        let encoded = EncodedTable { name: self.name.clone(), virtual_hosts };
+        draft.put(ResourceType::Route, self.name, &encoded);
     }
 }
 

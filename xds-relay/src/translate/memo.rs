@@ -13,7 +13,7 @@ use mesh_core::Name;
 use mesh_core::spec::VirtualNodeSpec;
 use mesh_core::view::{ServiceView, TargetPort};
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
 
 const SMALL: usize = 1024;
@@ -27,7 +27,7 @@ pub struct Memo {
     sweep_at: usize,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 struct CalleeKey {
     mesh: Name,
     node: Name,
@@ -36,12 +36,26 @@ struct CalleeKey {
     reach: Reach,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 struct HostKey {
     mesh: Name,
     service: usize,
     port: Option<usize>,
     form: Form,
+}
+
+/// The address alone tells nearly all entries apart: names are compared, not hashed.
+impl Hash for CalleeKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.spec, self.listener, self.reach).hash(state);
+    }
+}
+
+/// As for [`CalleeKey`].
+impl Hash for HostKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.service, self.port, self.form).hash(state);
+    }
 }
 
 #[derive(Debug)]

@@ -96,14 +96,19 @@ fn call_targets(draft: &mut Draft<'_>, view: &SidecarView, port: &EgressPort<'_>
     }
 }
 
-/// One virtual host for each service; with ALLOW_ALL one more, for what is outside the mesh (§5.5).
+/// One virtual host for each service, and with ALLOW_ALL one more, for what is outside the mesh (§5.5).
 fn requests(draft: &mut Draft<'_>, view: &SidecarView, port: &EgressPort<'_>, placement: Placement) -> Filter {
     let name = name::egress_routes(port.mapping);
     let mut table = Table::new(name.clone());
     for offer in &port.offers {
         let service = &offer.backend.service;
         let host = draft.memo.host(&view.mesh, service, Some(offer.index), Form::Sidecar);
-        table.add(draft, &service.name, &host);
+        table.add(&service.name, host);
+    }
+    for offer in &port.lost {
+        let service = &offer.backend.service;
+        let host = draft.memo.host(&view.mesh, service, None, Form::Lost { port: port.mapping.port });
+        table.add(&service.name, host);
     }
     if view.mesh_spec.allows_all_egress() && placement == Placement::Captured {
         let outside = name::allow_all_cluster(&view.mesh);

@@ -12,7 +12,8 @@
 
 mod envoy;
 mod mesh_file;
-// mod pairs;
+mod pairs;
+mod pretty;
 mod random;
 mod references;
 mod rules;

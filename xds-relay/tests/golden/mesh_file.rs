@@ -22,6 +22,8 @@ pub struct MeshFile {
     pub bind: Option<IpAddr>,
     /// The proxies to show, `virtualNode NAME`; all where absent.
     pub proxies: Option<Vec<String>>,
+    /// The parts of their snapshots to show; all where absent.
+    pub show: Option<Vec<String>>,
     /// The mesh's own spec.
     pub mesh: Value,
     pub virtual_nodes: BTreeMap<String, Value>,

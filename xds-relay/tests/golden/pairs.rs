@@ -1,6 +1,7 @@
 //! Golden pairs.
 
 use super::mesh_file::{MeshFile, Views, cases, proxies};
+use super::pretty::pretty;
 use serde_json::{Value, json};
 use std::path::Path;
 use xds_relay::dump;
@@ -14,7 +15,7 @@ fn every_case_is_translated_as_written() {
     for folder in cases() {
         for (file, served) in shown(&MeshFile::read(&folder)) {
             let path = folder.join(file);
-            let text = format!("{served:#}\n");
+            let text = pretty(&served);
             if update {
                 std::fs::write(&path, &text).unwrap();
             } else if let Some(difference) = difference(&path, &text) {
@@ -32,22 +33,24 @@ fn shown(mesh: &MeshFile) -> Vec<(String, Value)> {
     proxies
         .map(|proxy| {
             let snapshot = translator.translate(&views.of(&state, &proxy), &mesh.placement());
-            (format!("{}.json", proxy.to_string().replace(' ', "-")), readable(&snapshot))
+            (format!("{}.json", proxy.to_string().replace(' ', "-")), readable(&snapshot, mesh.show.as_deref()))
         })
         .collect()
 }
 
-fn readable(snapshot: &Snapshot) -> Value {
+fn readable(snapshot: &Snapshot, show: Option<&[String]>) -> Value {
     let of =
         |of: ResourceType| snapshot.of(of).values().map(|resource| dump::resource_json(resource)).collect::<Value>();
-    json!({
-        "listeners": of(ResourceType::Listener),
-        "routes": of(ResourceType::Route),
-        "clusters": of(ResourceType::Cluster),
-        "endpoints": of(ResourceType::Endpoint),
-        "notInEffect": snapshot.not_in_effect,
-        "warnings": snapshot.warnings,
-    })
+    let parts = [
+        ("listeners", of(ResourceType::Listener)),
+        ("routes", of(ResourceType::Route)),
+        ("clusters", of(ResourceType::Cluster)),
+        ("endpoints", of(ResourceType::Endpoint)),
+        ("notInEffect", json!(snapshot.not_in_effect)),
+        ("warnings", json!(snapshot.warnings)),
+    ];
+    let shown = |part: &str| show.is_none_or(|show| show.iter().any(|shown| shown == part));
+    parts.into_iter().filter(|(part, _)| shown(part)).map(|(part, value)| (part.to_owned(), value)).collect()
 }
 
 fn difference(path: &Path, text: &str) -> Option<String> {

@@ -71,7 +71,7 @@ pub fn routes(draft: &mut Draft<'_>, view: &GatewayView) -> String {
     let mut table = Table::new(name.clone());
     for destination in by_host.values() {
         let host = draft.memo.host(&view.mesh, &destination.backend.service, destination.port, Form::SecondHop);
-        table.add(draft, &destination.backend.service.name, &host);
+        table.add(&destination.backend.service.name, host);
     }
     if !by_header.is_empty() {
         let labelled =
