@@ -9,9 +9,15 @@
 //! changed: an event dirties the services and proxies that depend on it, unchanged xDS resources are the same shared
 //! bytes as before, and a stream sends what differs from what its Envoy has.
 
+pub mod admin;
 pub mod dump;
+pub mod proxies;
 pub mod proxy;
 pub mod serve;
 pub mod snapshot;
 pub mod translate;
 pub mod world;
+
+mod relay;
+
+pub use relay::{Relay, RelayConfig, StartError};

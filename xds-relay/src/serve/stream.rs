@@ -1,0 +1,172 @@
+//! One stream: what comes in, goes to the session; what the session says, goes out.
+
+use super::Ads;
+use super::codec::{Protocol, Request, Response};
+use super::session::{Session, Verdict};
+use crate::proxies::{Connected, Facts, Listed, lock};
+use crate::proxy::ProxyKey;
+use crate::snapshot::ResourceType;
+use crate::world::Snapshots;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+/// How many responses wait for a client that does not read; then its task waits too.
+const WAITING: usize = 4;
+
+/// How long a client may take to introduce itself.
+const INTRODUCTION: Duration = Duration::from_secs(30);
+
+/// Opens a stream: its task runs until the client leaves, its resource is gone, or streams are to end.
+pub fn open(
+    ads: Ads,
+    protocol: Protocol,
+    peer: Option<SocketAddr>,
+    requests: Streaming<Request>,
+) -> ReceiverStream<Result<Response, Status>> {
+    let (send, sent) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        let mut stopping = ads.stopping.clone();
+        let ended = tokio::select! {
+            ended = run(ads, protocol, peer, requests, &send) => ended,
+            // An ended stream is routine: the Envoy goes on with what it has and connects again (§1.5).
+            _ = stopping.wait_for(|stopping| *stopping) => Ok(()),
+        };
+        if let Err(status) = ended {
+            // Nobody is left to be told where the client has gone.
+            let _ = send.send(Err(status)).await;
+        }
+    });
+    ReceiverStream::new(sent)
+}
+
+type Outbox = mpsc::Sender<Result<Response, Status>>;
+
+async fn run(
+    ads: Ads,
+    protocol: Protocol,
+    peer: Option<SocketAddr>,
+    mut requests: Streaming<Request>,
+    outbox: &Outbox,
+) -> Result<(), Status> {
+    let first = tokio::time::timeout(INTRODUCTION, requests.message()).await;
+    let Some(first) = first.map_err(|_| Status::deadline_exceeded("no first request came"))?? else { return Ok(()) };
+    let (stream, mut snapshots) = introduce(&ads, protocol, peer, &first).await?;
+    tracing::info!(node.id = %stream.facts().node_id, protocol = protocol.as_str(), "proxy connected");
+    let ended = match stream.on_request(first, outbox).await {
+        Ok(()) => follow(&stream, &mut requests, &mut snapshots, outbox).await,
+        Err(ended) => Err(ended),
+    };
+    let reason = ended.as_ref().err().map(Status::message);
+    tracing::info!(node.id = %stream.facts().node_id, reason, "proxy disconnected");
+    ended
+}
+
+async fn introduce(
+    ads: &Ads,
+    protocol: Protocol,
+    peer: Option<SocketAddr>,
+    first: &Request,
+) -> Result<(Stream, Snapshots), Status> {
+    let refused = |error: &dyn std::fmt::Display| {
+        tracing::warn!(node.id = first.node.as_ref().map(|node| &node.id), %error, "proxy refused");
+        Status::invalid_argument(error.to_string())
+    };
+    let node = first.node.as_ref().ok_or_else(|| refused(&crate::proxy::NodeError::Missing))?;
+    let proxy = ProxyKey::of_node(node, &ads.account).map_err(|error| refused(&error))?;
+    let mut snapshots = ads.world.connect(proxy.clone()).await.map_err(|error| refused(&error))?;
+    let snapshot = snapshots.borrow_and_update().clone().ok_or_else(|| refused(&gone(&proxy)))?;
+    let session = Arc::new(Mutex::new(Session::new(protocol, snapshot, Instant::now())));
+    let listed = ads.proxies.list(Connected { facts: Facts::new(node, proxy, protocol, peer), session });
+    Ok((Stream(listed), snapshots))
+}
+
+fn gone(proxy: &ProxyKey) -> String {
+    format!("{proxy} was deleted")
+}
+
+async fn follow(
+    stream: &Stream,
+    requests: &mut Streaming<Request>,
+    snapshots: &mut Snapshots,
+    outbox: &Outbox,
+) -> Result<(), Status> {
+    loop {
+        tokio::select! {
+            request = requests.message() => match request? {
+                Some(request) => stream.on_request(request, outbox).await?,
+                None => return Ok(()),
+            },
+            changed = snapshots.changed() => {
+                // The world ends with the process only.
+                if changed.is_err() {
+                    return Ok(());
+                }
+                let snapshot = snapshots.borrow_and_update().clone();
+                let proxy = &stream.facts().proxy;
+                let snapshot = snapshot.ok_or_else(|| Status::invalid_argument(gone(proxy)))?;
+                let send = stream.session(|session| session.on_snapshot(snapshot, Instant::now()));
+                push(send, outbox).await?;
+            },
+            () = time_of(stream.session(|session| session.deadline())) => {
+                push(stream.session(|session| session.on_time(Instant::now())), outbox).await?;
+            },
+        }
+    }
+}
+
+/// Ends at the deadline; never where there is none.
+async fn time_of(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn push(responses: Vec<Response>, outbox: &Outbox) -> Result<(), Status> {
+    for response in responses {
+        let of = ResourceType::from_url(&response.type_url).map_or("other", ResourceType::short);
+        metrics::counter!("remesh_responses_total", "type" => of).increment(1);
+        metrics::counter!("remesh_resources_sent_total", "type" => of).increment(response.resources.len() as u64);
+        metrics::counter!("remesh_response_bytes_total", "type" => of).increment(response.encoded_len() as u64);
+        outbox.send(Ok(response)).await.map_err(|_| Status::cancelled("the client has gone"))?;
+    }
+    Ok(())
+}
+
+/// A stream while it lasts: listed, and with its session.
+struct Stream(Listed);
+
+impl Stream {
+    fn facts(&self) -> &Facts {
+        &self.0.connected().facts
+    }
+
+    /// The session is shared with the list of proxies alone, which looks at it when a person asks; it is never held
+    /// across an await.
+    fn session<T>(&self, use_it: impl FnOnce(&mut Session) -> T) -> T {
+        use_it(&mut lock(&self.0.connected().session))
+    }
+
+    async fn on_request(&self, request: Request, outbox: &Outbox) -> Result<(), Status> {
+        let (reaction, seq) = self.session(|session| {
+            let seq = session.snapshot().seq;
+            (session.on_request(request, Instant::now()), seq)
+        });
+        match reaction.verdict {
+            Some((of, Verdict::Accepted)) => {
+                metrics::counter!("remesh_acks_total", "type" => of.short()).increment(1);
+            }
+            Some((of, Verdict::Refused { message, names })) => {
+                metrics::counter!("remesh_nacks_total", "type" => of.short()).increment(1);
+                let Facts { node_id, .. } = self.facts();
+                tracing::warn!(node.id = %node_id, r#type = of.short(), ?names, seq, message, "Envoy refused resources");
+            }
+            None => {}
+        }
+        push(reaction.send, outbox).await
+    }
+}
