@@ -1,6 +1,5 @@
 //! Why nothing was started, in words that say what to do.
 
-use crate::Config;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -27,9 +26,6 @@ pub enum StartError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(mesh_log::sqlite::OpenError),
-    /// The relay did not start.
-    #[error("the relay did not start: {0}")]
-    Relay(xds_relay::StartError),
 }
 
 /// The sides of the process that listen.
@@ -68,6 +64,13 @@ impl StartError {
     pub(crate) const fn listen(side: Side, addr: SocketAddr, source: io::Error) -> Self {
         Self::Listen { side, addr, source }
     }
+
+    pub(crate) fn relay(error: xds_relay::StartError) -> Self {
+        match error {
+            xds_relay::StartError::Xds { addr, source } => Self::listen(Side::Xds, addr, source),
+            xds_relay::StartError::Admin { addr, source } => Self::listen(Side::Admin, addr, source),
+        }
+    }
 }
 
 fn listen_message(side: Side, addr: SocketAddr, source: &io::Error) -> String {
@@ -90,6 +93,7 @@ fn listen_message(side: Side, addr: SocketAddr, source: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Config;
 
     #[test]
     fn an_occupied_port_is_said_with_flag_address_and_remedy() {

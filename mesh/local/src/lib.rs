@@ -64,7 +64,7 @@ async fn start_relay(log: &SqliteLog, config: &Config) -> Result<Relay, StartErr
         admin_addr: config.admin_addr,
         account: AccountId::from(config.account.as_str()),
     };
-    Relay::start(Arc::new(log.clone()), relay).await.map_err(|error| StartError::relay(error, config))
+    Relay::start(Arc::new(log.clone()), relay).await.map_err(StartError::relay)
 }
 
 fn app_config(config: &Config) -> functions::AppConfig {
