@@ -14,10 +14,9 @@ mod error;
 mod running;
 
 pub use config::Config;
-pub use error::StartError;
+pub use error::{Side, StartError};
 pub use running::Running;
 
-use error::Side;
 use mesh_core::AccountId;
 use mesh_log::sqlite::SqliteLog;
 use std::net::SocketAddr;
