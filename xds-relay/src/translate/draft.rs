@@ -70,7 +70,10 @@ impl<'m> Draft<'m> {
     pub fn call(&mut self, mesh: &Name, target: &Target, router: PortMapping, policy: Option<&ClientPolicy>) {
         let callee = match &target.port {
             Some(port) => self.memo.callee(mesh, &target.node, port, reach(port, policy)),
-            None => Arc::new(missing(mesh, target, router)),
+            None => {
+                self.warn(absent(&target.node, router.port));
+                Arc::new(missing(mesh, target, router))
+            }
         };
         match self.callees.entry(callee.cluster.name.clone()) {
             Entry::Vacant(place) => {
@@ -123,15 +126,18 @@ fn reach(port: &TargetPort, policy: Option<&ClientPolicy>) -> Reach {
 
 fn missing(mesh: &Name, target: &Target, router: PortMapping) -> Callee {
     let name = name::target_cluster(mesh, target, router);
-    let (node, port) = (&target.node, router.port);
+    let cluster = cluster::nowhere(name.clone(), &target.node);
     Callee {
         reach: Reach::Missing,
-        cluster: XdsResource::new(ResourceType::Cluster, &*name, &cluster::nowhere(name.clone(), node)),
+        cluster: XdsResource::new(ResourceType::Cluster, name, &cluster),
         assignment: None,
         gaps: Vec::new(),
-        warning: Some(format!(
-            "virtual node {node}, a target on port {port}, does not exist or has no such listener: \
-             what is sent to it fails with 503"
-        )),
+        warning: None,
     }
+}
+
+fn absent(node: &Name, port: i64) -> String {
+    format!(
+        "virtual node {node}, a target on port {port}, does not exist or has no such listener: requests to it fail with 503"
+    )
 }
