@@ -72,12 +72,16 @@ async fn snapshot(State(admin): State<Admin>, node: Result<Query<Node>, QueryRej
         return refusal(StatusCode::BAD_REQUEST, usage);
     };
     let proxy = match ProxyKey::parse(&node, &admin.account) {
-        Ok(proxy) => proxy,
+        Ok(proxy) => admin.proxies.placed(proxy),
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     match admin.world.snapshot(proxy.clone()).await {
         Ok(snapshot) => {
-            let mut dump = json!({ "node": node, "resource": proxy.to_string() });
+            let mut dump = json!({
+                "node": node,
+                "resource": proxy.to_string(),
+                "placement": proxy.placement.to_string(),
+            });
             if let (Value::Object(dump), Value::Object(resources)) = (&mut dump, dump::snapshot_json(&snapshot)) {
                 dump.extend(resources);
             }

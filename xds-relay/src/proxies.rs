@@ -74,6 +74,14 @@ impl Proxies {
         Listed { list: self.clone(), number, connected }
     }
 
+    /// The proxy as it is connected now, if it is: by its identity one cannot tell where it listens.
+    pub fn placed(&self, proxy: ProxyKey) -> ProxyKey {
+        let list = lock(&self.0);
+        let same = |other: &&ProxyKey| other.mesh == proxy.mesh && other.id == proxy.id;
+        let connected = list.connected.values().rev().map(|connected| &connected.facts.proxy).find(same);
+        connected.cloned().unwrap_or(proxy)
+    }
+
     /// Every connected proxy, in the order in which they connected.
     pub fn json(&self) -> Value {
         let connected: Vec<Arc<Connected>> = lock(&self.0).connected.values().cloned().collect();

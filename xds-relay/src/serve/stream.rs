@@ -6,7 +6,7 @@ use super::session::{Session, Verdict};
 use crate::proxies::{Connected, Facts, Listed, lock};
 use crate::proxy::ProxyKey;
 use crate::snapshot::ResourceType;
-use crate::world::Snapshots;
+use crate::world::{ConnectError, Snapshots};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -75,9 +75,13 @@ async fn introduce(
         tracing::warn!(node.id = first.node.as_ref().map(|node| &node.id), %error, "proxy refused");
         Status::invalid_argument(error.to_string())
     };
+    let not_connected = |error: ConnectError| match error {
+        ConnectError::Unknown(_) => refused(&error),
+        ConnectError::Stopped => Status::unavailable(error.to_string()),
+    };
     let node = first.node.as_ref().ok_or_else(|| refused(&crate::proxy::NodeError::Missing))?;
     let proxy = ProxyKey::of_node(node, &ads.account).map_err(|error| refused(&error))?;
-    let mut snapshots = ads.world.connect(proxy.clone()).await.map_err(|error| refused(&error))?;
+    let mut snapshots = ads.world.connect(proxy.clone()).await.map_err(not_connected)?;
     let snapshot = snapshots.borrow_and_update().clone().ok_or_else(|| refused(&gone(&proxy)))?;
     let session = Arc::new(Mutex::new(Session::new(protocol, snapshot, Instant::now())));
     let listed = ads.proxies.list(Connected { facts: Facts::new(node, proxy, protocol, peer), session });
