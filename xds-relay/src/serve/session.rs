@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 /// How long listeners and routes wait for clusters.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long an Envoy that comes back is given to speak of its listeners and routes, too. It asks for everything at once,
+/// but one without routes of its own never asks for any.
+const RESUMPTION: Duration = Duration::from_secs(2);
+
 /// The most a delta response holds, except for a single larger resource: the transport keeps a buffer of the size of the
 /// largest message for as long as the stream lives.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -249,7 +253,7 @@ impl Session {
     fn nothing_uses_old_clusters(&self) -> bool {
         let users = [self.of(ResourceType::Listener), self.of(ResourceType::Route)];
         let heard =
-            |since| self.now.saturating_duration_since(since) >= PATIENCE || users.iter().all(|one| one.started);
+            |since| self.now.saturating_duration_since(since) >= RESUMPTION || users.iter().all(|one| one.started);
         users.iter().all(|one| one.is_settled()) && self.resumed_at.is_none_or(heard)
     }
 

@@ -305,8 +305,8 @@ fn by_delta_only_what_changed_while_away_is_sent() {
     let sent = stream.resume(Cluster, &[], &has);
     assert_eq!(told(&sent), ["cds b c"]);
     assert!(stream.ack(&sent[0]).is_empty(), "the routes that use `old` may still be there");
-    assert_eq!(stream.session.deadline(), Some(stream.now + PATIENCE));
-    assert_eq!(told(&stream.after(10)), ["cds -old"]);
+    assert_eq!(stream.session.deadline(), Some(stream.now + RESUMPTION));
+    assert_eq!(told(&stream.after(2)), ["cds -old"]);
 }
 
 #[test]
