@@ -120,13 +120,11 @@ impl Session {
             .into_iter()
             .filter(|of| self.waiting_since.is_some() || self.of(*of).is_pending())
             .filter_map(|of| self.of(of).flight.as_ref().map(|flight| flight.sent_at));
-        // What is past and still waits, waits for an answer and not for the time.
         let resumed = self.resumed_at.filter(|_| self.of(ResourceType::Cluster).is_pending());
-        sent.chain(self.waiting_since)
-            .chain(resumed)
-            .map(|since| since + PATIENCE)
-            .filter(|deadline| *deadline > self.now)
-            .min()
+        let patience = sent.chain(self.waiting_since).map(|since| since + PATIENCE);
+        let deadlines = patience.chain(resumed.map(|since| since + RESUMPTION));
+        // What is past and still waits, waits for an answer and not for the time.
+        deadlines.filter(|deadline| *deadline > self.now).min()
     }
 
     /// The snapshot that is being brought to the Envoy.
