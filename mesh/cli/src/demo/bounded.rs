@@ -6,6 +6,7 @@
 use super::DemoError;
 use super::control::{Control, ProxyState};
 use super::definitions::Weights;
+use super::fetch::say;
 use super::load::Sample;
 use super::scene::{FIRST, Scene};
 use super::stats::{self, Summary};
@@ -56,12 +57,14 @@ struct Phase {
 struct Change {
     /// Until the API had acknowledged it.
     accepted_ms: f64,
-    /// Until the last answer that still followed the old weights; nothing where they were followed to the end.
+    /// Until the first answer that followed the new weights with none following the old ones after it; nothing where
+    /// there was none.
     full_effect_ms: Option<f64>,
 }
 
 /// Runs the three acts in this time.
 pub async fn run(scene: &Scene, duration: Duration) -> Result<(), Failure> {
+    say(&format!("No terminal here: measuring for {} s.", duration.as_secs()));
     let act = duration.saturating_sub(Duration::from_secs(1)) / 2;
     let first = phase(scene, FIRST, act).await;
     let change = cut_over(scene).await?;
@@ -84,18 +87,25 @@ async fn phase(scene: &Scene, weights: Weights, length: Duration) -> Phase {
 async fn cut_over(scene: &Scene) -> Result<Change, Failure> {
     let sent = Instant::now();
     scene.control.set_weights(Weights([0, 100])).await?;
-    let accepted = sent.elapsed();
+    let accepted_ms = stats::milliseconds(sent.elapsed());
     loop {
         tokio::time::sleep(GLANCE).await;
         // Requests already under way when the change was sent count: they may be answered after it.
         let samples = scene.load.since(sent.checked_sub(PATIENCE).unwrap_or(sent));
-        let last = last_answer_by(0, &samples).map_or(Duration::ZERO, |last| last.saturating_duration_since(sent));
-        let complete = sent.elapsed() >= last + QUIET;
-        if complete || sent.elapsed() > PATIENCE {
-            let full_effect_ms = complete.then(|| stats::milliseconds(last));
-            return Ok(Change { accepted_ms: stats::milliseconds(accepted), full_effect_ms });
+        let effect = effect(&samples, sent);
+        if effect.is_some_and(|effect| sent.elapsed() >= effect + QUIET) || sent.elapsed() > PATIENCE {
+            return Ok(Change { accepted_ms, full_effect_ms: effect.map(stats::milliseconds) });
         }
     }
+}
+
+/// From a change until the first request sent after it that the second version answered, and the first answered none
+/// after that. Traffic is a request every few milliseconds, so the effect itself came that much earlier.
+fn effect(samples: &[Sample], change: Instant) -> Option<Duration> {
+    let old = last_answer_by(0, samples).unwrap_or(change);
+    let new = samples.iter().filter(|sample| sample.version == Some(1) && sample.sent >= change);
+    let first = new.map(Sample::answered).filter(|answered| *answered > old).min()?;
+    Some(first.saturating_duration_since(change))
 }
 
 fn last_answer_by(version: usize, samples: &[Sample]) -> Option<Instant> {
@@ -167,4 +177,27 @@ fn print(report: &Report) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{}", serde_json::to_string_pretty(report)?)?;
     Ok(stdout.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_has_full_effect_with_the_first_answer_that_no_old_one_follows() {
+        let start = Instant::now();
+        let at = |milliseconds: u64| start + Duration::from_millis(milliseconds);
+        let sample = |sent, took, version| Sample {
+            sent: at(sent),
+            took: Duration::from_millis(took),
+            status: 200,
+            version: Some(version),
+        };
+        let change = at(10);
+        let mut samples = vec![sample(8, 1, 1), sample(9, 20, 0), sample(11, 2, 1), sample(30, 4, 1), sample(40, 1, 1)];
+        assert_eq!(effect(&samples, change), Some(Duration::from_millis(24)));
+        samples.push(sample(50, 1, 0));
+        assert_eq!(effect(&samples, change), None);
+        assert_eq!(effect(&[], change), None);
+    }
 }

@@ -72,12 +72,13 @@ fn bar(share: f64) -> String {
 }
 
 fn statuses(summary: &Summary, window: Duration) -> String {
-    let rate = summary.requests as u64 / window.as_secs().max(1);
+    #[expect(clippy::cast_precision_loss, reason = "requests of a few seconds")]
+    let rate = summary.requests as f64 / window.as_secs_f64();
     let each = summary.statuses.iter().map(|(status, count)| match *status {
         super::load::NO_ANSWER => format!("no answer × {count}"),
         status => format!("{status} × {count}"),
     });
-    format!("{rate} requests/s   {}", each.collect::<Vec<_>>().join("   "))
+    format!("{rate:.0} requests/s   {}", each.collect::<Vec<_>>().join("   "))
 }
 
 fn proxies(states: Option<&[ProxyState]>) -> String {

@@ -23,13 +23,14 @@ pub async fn run(scene: &Scene, duration: Option<Duration>) -> Result<(), Failur
     let mut screen = Screen::open()?;
     let mut keys = Keys::listen();
     let mut observed = Observed::default();
+    let begun = Instant::now();
     let (mut redraw, mut look) = (tokio::time::interval(REDRAW), tokio::time::interval(LOOK));
     let end = ends(duration);
     tokio::pin!(end);
     loop {
         tokio::select! {
             _ = look.tick() => observed = observe(scene).await,
-            _ = redraw.tick() => screen.draw(table(scene, &observed))?,
+            _ = redraw.tick() => screen.draw(table(scene, &observed, begun))?,
             key = keys.next() => match key {
                 Key::Quit => return Ok(()),
                 Key::Resized => screen.resized()?,
@@ -62,9 +63,10 @@ async fn observe(scene: &Scene) -> Observed {
     Observed { weights: weights.ok(), proxies: proxies.ok() }
 }
 
-fn table(scene: &Scene, observed: &Observed) -> Vec<String> {
-    let since = Instant::now().checked_sub(WINDOW).unwrap_or_else(Instant::now);
-    frame::table(observed, &Summary::of(&scene.load.since(since)), WINDOW)
+fn table(scene: &Scene, observed: &Observed, begun: Instant) -> Vec<String> {
+    let window = begun.elapsed().clamp(Duration::from_secs(1), WINDOW);
+    let since = Instant::now().checked_sub(window).unwrap_or(begun);
+    frame::table(observed, &Summary::of(&scene.load.since(since)), window)
 }
 
 /// The table shows what was accepted; a refusal leaves it as it is.

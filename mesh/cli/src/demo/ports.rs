@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use tokio::net::TcpSocket;
 
 /// The address of each Envoy; the loopback network of Linux has them all without setting anything up.
 const FRONT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
@@ -13,9 +14,6 @@ const BACKENDS: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 12), Ipv4Addr::new(127
 
 /// The ports tried first: the applications', then the virtual router's.
 const FAMILIAR: [u16; 4] = [9080, 9081, 9082, 9090];
-
-/// Where App Mesh's API listens by default, and in the demo if it can.
-const API: u16 = 8480;
 
 /// How often any free port is tried before giving up.
 const TRIES: usize = 50;
@@ -38,6 +36,8 @@ pub struct Listeners {
     pub front: TcpListener,
     /// Those of the two versions.
     pub backends: [TcpListener; 2],
+    /// Nobody's: keeps other demos from the virtual router's port, on 127.0.0.1, where nothing of this one listens on it.
+    pub router: TcpSocket,
 }
 
 /// There is no room.
@@ -54,10 +54,10 @@ impl Places {
         let [front_port, v1_port, v2_port, router_port] = FAMILIAR;
         let front = application(FRONT, front_port)?;
         let backends = [application(BACKENDS[0], v1_port)?, application(BACKENDS[1], v2_port)?];
-        let router = free(FRONT, router_port, &[front.0.port()])?;
-        let places = Self { front: front.0, backends: [backends[0].0, backends[1].0], router };
+        let router = beside(FRONT, router_port, reserve)?;
+        let places = Self { front: front.0, backends: [backends[0].0, backends[1].0], router: router.0.port() };
         let [v1, v2] = backends;
-        Ok((places, Listeners { front: front.1, backends: [v1.1, v2.1] }))
+        Ok((places, Listeners { front: front.1, backends: [v1.1, v2.1], router: router.1 }))
     }
 
     /// Where the front calls the backend: a port of its own Envoy.
@@ -66,33 +66,32 @@ impl Places {
     }
 }
 
-/// Where the API listens: the usual port, or any where somebody else has it.
-pub fn api() -> SocketAddr {
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, API));
-    match TcpListener::bind(usual) {
-        Ok(_) => usual,
-        Err(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-    }
-}
-
 /// A listener for an application, on a port that its Envoy can have as well.
 fn application(envoy: Ipv4Addr, familiar: u16) -> Result<(SocketAddr, TcpListener), NoPort> {
-    let pair = |port: u16| -> io::Result<(SocketAddr, TcpListener)> {
+    beside(envoy, familiar, |port| {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        let port = listener.local_addr()?.port();
-        // Held for a moment only: Envoy takes it soon, and nobody asks for this address by chance.
-        Ok((TcpListener::bind((envoy, port))?.local_addr()?, listener))
-    };
-    first(envoy, familiar, pair)
+        Ok((listener.local_addr()?.port(), listener))
+    })
 }
 
-/// A port that is free on an address, and is none of these.
-fn free(address: Ipv4Addr, familiar: u16, taken: &[u16]) -> Result<u16, NoPort> {
-    let port = |port: u16| {
-        let port = TcpListener::bind((address, port))?.local_addr()?.port();
-        if taken.contains(&port) { Err(io::ErrorKind::AddrInUse.into()) } else { Ok(port) }
-    };
-    first(address, familiar, port)
+/// A port that nobody else can have while the socket is held, without anyone listening.
+fn reserve(port: u16) -> io::Result<(u16, TcpSocket)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    Ok((socket.local_addr()?.port(), socket))
+}
+
+/// Takes a port of 127.0.0.1 that is free on an Envoy's address as well. Whoever holds the former has the latter: demos
+/// choose their ports here only, and Envoy takes its own soon.
+fn beside<T>(
+    envoy: Ipv4Addr,
+    familiar: u16,
+    take: impl Fn(u16) -> io::Result<(u16, T)>,
+) -> Result<(SocketAddr, T), NoPort> {
+    first(envoy, familiar, |port| {
+        let (port, taken) = take(port)?;
+        Ok((TcpListener::bind((envoy, port))?.local_addr()?, taken))
+    })
 }
 
 /// The first success: with the familiar port, else with any.

@@ -4,11 +4,11 @@ use super::control::{Control, ControlError};
 use super::definitions::{BACKENDS, FRONT, MESH, Weights};
 use super::envoy::Envoy;
 use super::load::{self, Load, Sample};
-use super::ports::{self, NoPort, Places};
+use super::ports::{NoPort, Places};
 use super::proxy::{Proxy, ProxyError};
 use super::services::Services;
 use mesh_local::bootstrap::Bootstrap;
-use mesh_local::{Config, Running};
+use mesh_local::{Config, Running, Side, StartError};
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ pub enum SceneError {
     Client(#[from] reqwest::Error),
     /// The control plane did not start.
     #[error(transparent)]
-    ControlPlane(#[from] mesh_local::StartError),
+    ControlPlane(#[from] StartError),
     /// The mesh could not be made.
     #[error("the demo's mesh could not be made")]
     Mesh(#[from] ControlError),
@@ -75,7 +75,7 @@ impl Scene {
         let folder = TempDir::with_prefix("remesh-demo-")?;
         let (places, listeners) = Places::choose()?;
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let running = mesh_local::start(Config { api_addr: ports::api(), ..Config::on_free_ports() }).await?;
+        let running = start_control_plane().await?;
         let services = Services::start(listeners, &places, client.clone())?;
         let control = Control::of(&running, client.clone());
         control.define(&places, FIRST).await?;
@@ -91,6 +91,15 @@ impl Scene {
         drop((load, proxies, services));
         running.stop().await;
         drop(folder);
+    }
+}
+
+/// On the API's usual port, so that the line to copy is the same every time; on any where somebody else has it.
+async fn start_control_plane() -> Result<Running, StartError> {
+    let usual = Config { api_addr: Config::default().api_addr, ..Config::on_free_ports() };
+    match mesh_local::start(usual).await {
+        Err(StartError::Listen { side: Side::Api, .. }) => mesh_local::start(Config::on_free_ports()).await,
+        started => started,
     }
 }
 

@@ -14,13 +14,14 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 /// The running applications; dropping them ends them.
 #[derive(Debug)]
 pub struct Services {
     _tasks: JoinSet<()>,
+    _router: TcpSocket,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -39,7 +40,7 @@ impl Services {
         }
         let front = Front { client, backend: format!("http://{}/", places.egress()) };
         tasks.spawn(serve(listening(listeners.front)?, front));
-        Ok(Self { _tasks: tasks })
+        Ok(Self { _tasks: tasks, _router: listeners.router })
     }
 }
 
