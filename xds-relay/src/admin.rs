@@ -28,7 +28,6 @@ pub struct Admin {
 
 /// The endpoints; everything answers JSON but the metrics.
 pub fn router(admin: Admin) -> Router {
-    recorder();
     Router::new()
         .route("/healthz", get(async || Json(json!({ "healthy": true }))))
         .route("/readyz", get(ready))
@@ -56,7 +55,7 @@ async fn metrics_text() -> Response {
 }
 
 /// A process has one recorder, however many relays it runs; nothing where the process brought its own.
-fn recorder() -> Option<&'static PrometheusHandle> {
+pub(crate) fn recorder() -> Option<&'static PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
 }

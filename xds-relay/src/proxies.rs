@@ -83,9 +83,13 @@ impl Proxies {
     }
 
     /// Every connected proxy, in the order in which they connected.
+    pub fn connected(&self) -> Vec<Arc<Connected>> {
+        lock(&self.0).connected.values().cloned().collect()
+    }
+
+    /// The same, with where each stands, for people.
     pub fn json(&self) -> Value {
-        let connected: Vec<Arc<Connected>> = lock(&self.0).connected.values().cloned().collect();
-        json!({ "proxies": connected.iter().map(|proxy| proxy.json()).collect::<Vec<_>>() })
+        json!({ "proxies": self.connected().iter().map(|proxy| proxy.json()).collect::<Vec<_>>() })
     }
 }
 

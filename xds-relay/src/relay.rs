@@ -76,6 +76,8 @@ impl Relay {
         let (xds, xds_addr) = listen(xds_addr).await.map_err(|source| StartError::Xds { addr: xds_addr, source })?;
         let (endpoints, admin_addr) =
             listen(admin_addr).await.map_err(|source| StartError::Admin { addr: admin_addr, source })?;
+        // First of all, or what is counted before is counted nowhere.
+        admin::recorder();
         let (stop, stopping) = watch::channel(false);
         let (world, proxies) = (World::start(log), Proxies::default());
         let admin = Admin { world: world.clone(), proxies: proxies.clone(), account: account.clone() };

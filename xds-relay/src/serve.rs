@@ -86,3 +86,6 @@ impl StreamingService<Request> for Method {
         Box::pin(std::future::ready(Ok(tonic::Response::new(Box::pin(responses) as Responses))))
     }
 }
+
+#[cfg(test)]
+mod tests;

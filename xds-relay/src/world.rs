@@ -33,6 +33,9 @@ pub struct World {
 /// The snapshots of one proxy as they change; `None` once its resource is gone.
 pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
 
+/// The other end of [`Snapshots`].
+type Publisher = watch::Sender<Option<Arc<Snapshot>>>;
+
 /// Why a proxy has no snapshots.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
@@ -56,6 +59,21 @@ impl World {
         let (questions, asked) = mpsc::channel(1024);
         let (caught_up, ready) = watch::channel(false);
         tokio::spawn(run(log, asked, caught_up));
+        Self { questions, ready }
+    }
+
+    /// A world in which every proxy is served these.
+    #[cfg(test)]
+    pub(crate) fn of(snapshots: Snapshots) -> Self {
+        let (questions, mut asked) = mpsc::channel(1);
+        let (_, ready) = watch::channel(true);
+        tokio::spawn(async move {
+            while let Some(question) = asked.recv().await {
+                if let Question::Connect(_, answer) = question {
+                    let _ = answer.send(Ok(snapshots.clone()));
+                }
+            }
+        });
         Self { questions, ready }
     }
 
@@ -200,7 +218,7 @@ impl Fold {
 struct Mesh {
     state: MeshState,
     services: HashMap<Name, Arc<ServiceView>>,
-    proxies: HashMap<ResourceId, HashMap<ProxyKey, watch::Sender<Option<Arc<Snapshot>>>>>,
+    proxies: HashMap<ResourceId, HashMap<ProxyKey, Publisher>>,
     dirty: Dirty,
 }
 
