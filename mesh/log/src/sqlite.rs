@@ -39,7 +39,7 @@ use row::Row;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::oneshot;
 use writer::{Append, Writer};
 
@@ -52,10 +52,15 @@ pub struct SqliteLog {
     inner: Arc<Inner>,
 }
 
-/// Dropped from top to bottom: readers first, so that the writer's connection is the last and folds the WAL into the
-/// file; the lock when nobody has the file open any more.
 struct Inner {
     heads: Arc<Heads>,
+    /// None once it was closed.
+    threads: RwLock<Option<Threads>>,
+}
+
+/// Dropped from top to bottom: readers first, so that the writer's connection is the last and folds the WAL into the
+/// file; the lock when nobody has the file open any more.
+struct Threads {
     /// None for a log in memory: there the writer's connection is the only one that sees anything.
     readers: Option<Readers>,
     writer: Writer,
@@ -81,15 +86,24 @@ impl SqliteLog {
         open::memory().map(|inner| Self { inner: Arc::new(inner) })
     }
 
+    /// Closes the file, whoever still holds a handle: what was handed over is written and answered, what needs the
+    /// file later is told that the log is unavailable, and a follower that waits goes on waiting. When this returns the file is one
+    /// file again, and free for another process.
+    pub async fn close(&self) {
+        let threads = self.inner.threads.write().unwrap_or_else(PoisonError::into_inner).take();
+        // The threads are waited for, and they may wait for a disk.
+        let _ = tokio::task::spawn_blocking(move || drop(threads)).await;
+    }
+
     /// Asks the database, on a thread that may wait for a disk.
     async fn query<T, Q>(&self, query: Q) -> Result<T, LogError>
     where
         T: Send + 'static,
         Q: FnOnce(&Connection) -> Result<T, LogError> + Send + 'static,
     {
-        self.ask(query, |job| match &self.inner.readers {
+        self.ask(query, |job, threads| match &threads.readers {
             Some(readers) => readers.run(job),
-            None => self.inner.writer.run(job),
+            None => threads.writer.run(job),
         })
         .await
     }
@@ -100,22 +114,29 @@ impl SqliteLog {
         T: Send + 'static,
         Q: FnOnce(&Connection) -> Result<T, LogError> + Send + 'static,
     {
-        self.ask(query, |job| self.inner.writer.run(job)).await
+        self.ask(query, |job, threads| threads.writer.run(job)).await
     }
 
-    async fn ask<T, Q>(&self, query: Q, run: impl FnOnce(Job) -> Result<(), LogError>) -> Result<T, LogError>
+    async fn ask<T, Q>(&self, query: Q, run: impl FnOnce(Job, &Threads) -> Result<(), LogError>) -> Result<T, LogError>
     where
         T: Send + 'static,
         Q: FnOnce(&Connection) -> Result<T, LogError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        run(Box::new(move |connection| {
+        let job = move |connection: &Connection| {
             // Whoever was cancelled meanwhile needs no answer.
             if !answer.is_closed() {
                 let _ = answer.send(query(connection));
             }
-        }))?;
+        };
+        self.threads(|threads| run(Box::new(job), threads))?;
         answered.await.map_err(|_| stopped())?
+    }
+
+    /// Hands something over to the threads, if they are still there.
+    fn threads(&self, hand_over: impl FnOnce(&Threads) -> Result<(), LogError>) -> Result<(), LogError> {
+        let threads = self.inner.threads.read().unwrap_or_else(PoisonError::into_inner);
+        threads.as_ref().map_or_else(|| Err(stopped()), hand_over)
     }
 }
 
@@ -142,7 +163,8 @@ impl EventLog for SqliteLog {
         }
         let rows = entries.iter().map(Row::of).collect::<Result<_, _>>()?;
         let (answer, answered) = oneshot::channel();
-        self.inner.writer.append(Append { mesh: mesh.clone(), expected, rows, answer })?;
+        let append = Append { mesh: mesh.clone(), expected, rows, answer };
+        self.threads(|threads| threads.writer.append(append))?;
         answered.await.map_err(|_| stopped())?
     }
 
@@ -179,7 +201,7 @@ fn log_error(error: &rusqlite::Error) -> LogError {
     }
 }
 
-/// A thread is gone that only goes when the log is closed, or with the process.
+/// The threads are gone: the log was closed, or something is very wrong.
 fn stopped() -> LogError {
-    LogError::Unavailable("its thread has stopped; restart the process".into())
+    LogError::Unavailable("it is closed".into())
 }

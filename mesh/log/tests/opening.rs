@@ -4,7 +4,7 @@
 
 use mesh_core::{AccountId, Caller, Entry, Event, Kind, MeshKey, ResourceId, Tags, Timestamp};
 use mesh_log::sqlite::{OpenError, SqliteLog};
-use mesh_log::{EventFeed, EventLog, LogError};
+use mesh_log::{AppendError, EventFeed, EventLog, LogError};
 use rusqlite::Connection;
 use std::error::Error;
 use std::fs;
@@ -147,6 +147,24 @@ async fn closing_folds_everything_into_the_one_file() {
     log.append(&mesh(), 0, vec![entry()]).await.unwrap();
     drop(log);
     assert_eq!(names(&folder), ["remesh.db", "remesh.db.lock"]);
+}
+
+#[tokio::test]
+async fn a_closed_log_is_free_for_others_and_unavailable_to_those_who_hold_it() {
+    let (folder, file) = place();
+    let log = SqliteLog::open(&file).unwrap();
+    let (handle, mut follower) = (log.clone(), log.follow(Default::default()));
+    let shop = mesh();
+    let (written, ()) = tokio::join!(biased; log.append(&shop, 0, vec![entry()]), handle.close());
+    assert_eq!(written.unwrap(), 1, "what was handed over is written");
+    assert_eq!(names(&folder), ["remesh.db", "remesh.db.lock"]);
+    let unavailable = |error: &LogError| error.to_string().contains("it is closed");
+    assert!(log.read(&mesh(), 0).await.is_err_and(|error| unavailable(&error)));
+    assert!(matches!(log.append(&mesh(), 1, vec![entry()]).await, Err(AppendError::Log(error)) if unavailable(&error)));
+    assert!(follower.next().await.is_err_and(|error| unavailable(&error)));
+    log.close().await;
+    let reopened = SqliteLog::open(&file).unwrap();
+    assert_eq!(reopened.read(&mesh(), 0).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -2,17 +2,17 @@
 //!
 //! Nothing is written before it is sure that the file is ours (or blank) and nobody else has it.
 
-use super::Inner;
 use super::heads::Heads;
 use super::lock::Lock;
 use super::reader::Readers;
 use super::schema::{self, APPLICATION_ID, Marks, VERSION};
 use super::writer::Writer;
+use super::{Inner, Threads};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 /// How every SQLite file begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -146,7 +146,7 @@ pub(super) fn file(asked: &Path) -> Result<Inner, OpenError> {
     let writer = Writer::start(connection, heads.clone()).map_err(OpenError::NoThread)?;
     let readers = Readers::start(|| reading(&path))?;
     tracing::info!(file = %path.display(), "event log opened");
-    Ok(Inner { heads, readers: Some(readers), writer, _lock: Some(lock) })
+    Ok(inner(heads, Threads { readers: Some(readers), writer, _lock: Some(lock) }))
 }
 
 /// A log in memory.
@@ -156,7 +156,11 @@ pub(super) fn memory() -> Result<Inner, OpenError> {
     schema::create(&mut connection).map_err(failed)?;
     let heads = Arc::new(Heads::load(&connection).map_err(failed)?);
     let writer = Writer::start(connection, heads.clone()).map_err(OpenError::NoThread)?;
-    Ok(Inner { heads, readers: None, writer, _lock: None })
+    Ok(inner(heads, Threads { readers: None, writer, _lock: None }))
+}
+
+fn inner(heads: Arc<Heads>, threads: Threads) -> Inner {
+    Inner { heads, threads: RwLock::new(Some(threads)) }
 }
 
 /// The one path of a file, whatever links lead to it: the lock is beside the file, and there must be one of it.

@@ -119,7 +119,7 @@ fn hold(log: &SqliteLog) -> Sender<()> {
         begin.send(()).unwrap();
         released.recv().unwrap();
     };
-    log.inner.writer.run(Box::new(wait)).unwrap();
+    log.threads(|threads| threads.writer.run(Box::new(wait))).unwrap();
     begun.recv().unwrap();
     release
 }
