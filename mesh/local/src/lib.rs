@@ -40,8 +40,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let api_addr = api.local_addr().map_err(|source| StartError::listen(Side::Api, config.api_addr, source))?;
     let relay = start_relay(&log, &config).await?;
     let app = functions::App::new(Arc::new(log.clone()), app_config(&config));
-    let checkpointer = config.data.is_some().then(|| tokio::spawn(keep_checkpoints(log)));
-    Ok(Running::new(api, api_addr, functions::router(app), relay, checkpointer))
+    let checkpointer = config.data.is_some().then(|| tokio::spawn(keep_checkpoints(log.clone())));
+    Ok(Running::new(api, api_addr, functions::router(app), relay, checkpointer, log))
 }
 
 fn open(config: &Config) -> Result<SqliteLog, StartError> {

@@ -1,6 +1,7 @@
 //! The running process: where it listens, and how it ends.
 
 use axum::Router;
+use mesh_log::sqlite::SqliteLog;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub struct Running {
     stop_api: oneshot::Sender<()>,
     checkpointer: Option<Task>,
     relay: Relay,
+    log: SqliteLog,
 }
 
 impl Running {
@@ -34,6 +36,7 @@ impl Running {
         router: Router,
         relay: Relay,
         checkpointer: Option<JoinHandle<()>>,
+        log: SqliteLog,
     ) -> Self {
         let (stop_api, stopped) = oneshot::channel();
         Self {
@@ -44,6 +47,7 @@ impl Running {
             stop_api,
             checkpointer: checkpointer.map(Task),
             relay,
+            log,
         }
     }
 
@@ -78,6 +82,8 @@ impl Running {
             tracing::warn!("requests that did not end in time are cut");
             self.api.end().await;
         }
+        // Tasks that were cut may hold handles for another moment; the file does not wait for them.
+        self.log.close().await;
     }
 }
 
