@@ -13,6 +13,7 @@
 use crate::api::Mesh;
 use crate::control_plane::{Addresses, ControlPlane};
 use crate::envoy::{Envoy, Options};
+use crate::names::Names;
 use crate::namespace::{HUB, Namespace};
 use crate::testapp::{CONTROL_PORT, Plan, Report};
 use crate::tools;
@@ -30,8 +31,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 pub struct Bed {
     plane: Option<ControlPlane>,
     addresses: Addresses,
+    made: u8,
     pods: BTreeMap<String, Pod>,
-    names: BTreeMap<String, Vec<Ipv4Addr>>,
+    names: Names,
     hub: Namespace,
     folder: TempDir,
 }
@@ -63,9 +65,9 @@ fn in_namespace(test: impl AsyncFnOnce(&mut Bed) + Send) {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 let folder = tempfile::tempdir().expect("a temporary folder");
-                let (pods, names) = (BTreeMap::new(), BTreeMap::new());
+                let (pods, names) = (BTreeMap::new(), Names::serve(HUB).await);
                 let addresses = Addresses::free(IpAddr::V4(HUB));
-                let mut bed = Bed { plane: None, addresses, pods, names, hub, folder };
+                let mut bed = Bed { plane: None, addresses, made: 0, pods, names, hub, folder };
                 test(&mut bed).await;
                 bed.end().await;
             });
@@ -123,28 +125,26 @@ impl Bed {
 
     /// Starts a pod without waiting for its Envoy.
     pub fn add(&mut self, mesh: &Mesh, workload: Workload) {
-        let address = Ipv4Addr::new(10, 88, 1, u8::try_from(self.pods.len() + 1).expect("fewer than 255 pods"));
+        self.made += 1;
+        let address = Ipv4Addr::new(10, 88, 1, self.made);
         let namespace = self.hub.join(address);
         let folder = self.folder.path().join(&workload.pod);
         std::fs::create_dir(&folder).expect("a folder of the test can be written");
-        self.names.insert(host_of(&workload.pod), vec![address]);
+        self.names.set(&host_of(&workload.pod), vec![address]);
         let name = workload.pod.clone();
         let pod = Pod::start(namespace, address, mesh, workload, self.plane(), &folder);
         self.pods.insert(name, pod);
-        self.write_names();
     }
 
     /// Makes a name resolve to pods; to several addresses where there are several pods.
-    pub fn resolve(&mut self, host: &str, pods: &[&str]) {
+    pub fn resolve(&self, host: &str, pods: &[&str]) {
         let addresses = pods.iter().map(|pod| self.pod(pod).address).collect();
-        self.names.insert(host.into(), addresses);
-        self.write_names();
+        self.names.set(host, addresses);
     }
 
     /// Makes the name of a virtual service resolve, to an address that matters to nobody (§5.5).
-    pub fn resolve_service(&mut self, name: &str) {
-        self.names.insert(name.into(), vec![HUB]);
-        self.write_names();
+    pub fn resolve_service(&self, name: &str) {
+        self.names.set(name, vec![HUB]);
     }
 
     /// Sends requests from outside every pod: what a client of a gateway does.
@@ -165,14 +165,6 @@ impl Bed {
     /// Ends a pod at once.
     pub fn remove(&mut self, name: &str) {
         self.pods.remove(name);
-    }
-
-    fn write_names(&self) {
-        let lines = self.names.iter().flat_map(|(name, all)| all.iter().map(move |one| format!("{one} {name}\n")));
-        let hosts: String = lines.collect();
-        for namespace in self.pods.values().map(|pod| &pod.namespace).chain([&self.hub]) {
-            namespace.name_hosts(&hosts);
-        }
     }
 
     fn data(&self) -> PathBuf {

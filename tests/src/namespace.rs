@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The address of the bridge, where the control plane listens.
+/// The address of the bridge, where the control plane and the name server listen.
 pub const HUB: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
 
 /// How namespaces of tests are named: this, the process, a number.
@@ -35,10 +35,11 @@ impl Namespace {
         run("ip", &["netns", "add", &name], "");
         let namespace = Self { name };
         fs::create_dir_all(namespace.etc()).expect("/etc/netns can be written");
-        // No name is asked of anybody: what `hosts` does not say does not exist.
-        fs::write(namespace.etc().join("resolv.conf"), "nameserver 127.0.0.1\n").expect("/etc/netns can be written");
+        let etc = [("resolv.conf", format!("nameserver {HUB}\n")), ("hosts", "127.0.0.1 localhost\n".into())];
+        for (file, text) in etc {
+            fs::write(namespace.etc().join(file), text).expect("/etc/netns can be written");
+        }
         namespace.ip("link set lo up\n");
-        namespace.name_hosts("");
         namespace
     }
 
@@ -75,13 +76,6 @@ impl Namespace {
         rules += "-A PREROUTING -p tcp -m addrtype ! --src-type LOCAL -j APPMESH_INGRESS\n";
         rules += "-A OUTPUT -p tcp -m addrtype ! --dst-type LOCAL -j APPMESH_EGRESS\nCOMMIT\n";
         run("ip", &["netns", "exec", &self.name, "iptables-restore"], &rules);
-    }
-
-    /// Sets the names that resolve in here: the text of `/etc/hosts`. Written in place, since running processes see the
-    /// file and not the folder.
-    pub fn name_hosts(&self, hosts: &str) {
-        let text = format!("127.0.0.1 localhost\n{hosts}");
-        fs::write(self.etc().join("hosts"), text).expect("/etc/netns can be written");
     }
 
     /// A program that will run in here.

@@ -96,7 +96,7 @@ fn count(report: &mut Report, outcome: Result<Answer, Failure>) {
 
 async fn exchange(plan: &Plan, sender: &mut Option<Sender>) -> Result<Answer, Failure> {
     let uri: Uri = plan.url.parse().map_err(|error| format!("`{}`: {error}", plan.url))?;
-    let host = uri.authority().ok_or("the URL names no host")?.as_str();
+    let host = (uri.host().ok_or("the URL names no host")?, uri.port_u16().unwrap_or(80));
     if plan.speaks == Speaks::Tcp {
         return line(host).await;
     }
@@ -116,7 +116,7 @@ async fn exchange(plan: &Plan, sender: &mut Option<Sender>) -> Result<Answer, Fa
 }
 
 /// One line there, one line back.
-async fn line(host: &str) -> Result<Answer, Failure> {
+async fn line(host: (&str, u16)) -> Result<Answer, Failure> {
     let mut stream = TcpStream::connect(host).await.map_err(|error| format!("connect: {error}"))?;
     stream.write_all(b"hello\n").await.map_err(|error| format!("write: {error}"))?;
     let mut line = String::new();
@@ -181,7 +181,7 @@ enum Sender {
 type Unsent = (Failure, Option<Box<Request<Full<Bytes>>>>);
 
 impl Sender {
-    async fn connect(host: &str, speaks: Speaks) -> Result<Self, Failure> {
+    async fn connect(host: (&str, u16), speaks: Speaks) -> Result<Self, Failure> {
         let stream = TcpStream::connect(host).await.map_err(|error| format!("connect: {error}"))?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let io = TokioIo::new(stream);
