@@ -2,6 +2,12 @@
 //!
 //! Each performs all 38 operations on `clients/definitions.json`, a mesh that uses nearly every field there is; Terraform
 //! keeps to what it manages. Nothing is replaced here but the service endpoint's address.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails in a helper fails the test that uses it, with a message"
+)]
 
 #[path = "clients/boto3.rs"]
 mod boto3;

@@ -5,6 +5,12 @@
 //!
 //! Each scenario is a list of API calls in the order in which they worked. It is performed, described back, and deleted
 //! in reverse order.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails in a helper fails the test that uses it, with a message"
+)]
 
 #[path = "fixtures/scenario.rs"]
 mod scenario;

@@ -1,6 +1,6 @@
 //! The AWS CLI.
 
-use super::{Definition, definitions};
+use super::Definition;
 use mesh_tests::ControlPlane;
 use mesh_tests::tools::python_tool;
 use serde_json::{Map, Value, json};
@@ -49,7 +49,7 @@ async fn the_aws_cli_performs_every_operation() {
     let mut aws = Aws { endpoint: control_plane.api().url().to_owned(), called: BTreeSet::new() };
     let definitions = definitions();
     for definition in &definitions {
-        create_describe_update(&mut aws, definition).await;
+        create_and_describe(&mut aws, definition).await;
     }
     list_everything(&mut aws).await;
     tag_and_untag(&mut aws).await;
@@ -57,34 +57,44 @@ async fn the_aws_cli_performs_every_operation() {
     aws.refused("delete-mesh", json!({ "meshName": "shop" }), "ResourceInUseException").await;
     aws.refused("describe-mesh", json!({ "meshName": "nowhere" }), "NotFoundException").await;
     for definition in definitions.iter().rev() {
-        let kind = definition.kind.as_str();
-        let deleted = aws.ok(&operation("delete", kind), definition.names.clone().into()).await;
-        assert_eq!(deleted[kind]["status"]["status"], "DELETED");
+        update_and_delete(&mut aws, definition).await;
     }
     assert_eq!(aws.called.len(), 38, "{:?}", aws.called);
     control_plane.stop().await;
 }
 
-async fn create_describe_update(aws: &mut Aws, definition: &Definition) {
-    let Definition { kind, names, spec, changed } = definition;
+/// The part of the definitions that has every kind: a program per call takes its second, and boto3, which the CLI stands
+/// on, has been through all of them.
+fn definitions() -> Vec<Definition> {
+    let mut definitions = super::definitions();
+    definitions.retain(|definition| definition.names.values().all(|name| !name.to_string().contains("ledger")));
+    definitions
+}
+
+async fn create_and_describe(aws: &mut Aws, definition: &Definition) {
+    let Definition { kind, names, spec, .. } = definition;
     let created = aws.ok(&operation("create", kind), with_spec(names, spec)).await;
     assert_eq!((&created[kind]["spec"], &created[kind]["metadata"]["version"]), (spec, &json!(1)));
     assert_eq!(aws.ok(&operation("describe", kind), names.clone().into()).await, created);
+}
+
+async fn update_and_delete(aws: &mut Aws, definition: &Definition) {
+    let Definition { kind, names, changed, .. } = definition;
     let updated = aws.ok(&operation("update", kind), with_spec(names, changed)).await;
     assert_eq!((&updated[kind]["spec"], &updated[kind]["metadata"]["version"]), (changed, &json!(2)));
-    // Back, so that the resources that are created later find what they refer to.
-    aws.ok(&operation("update", kind), with_spec(names, spec)).await;
+    let deleted = aws.ok(&operation("delete", kind), names.clone().into()).await;
+    assert_eq!((&deleted[kind]["spec"], &deleted[kind]["status"]), (changed, &json!({ "status": "DELETED" })));
 }
 
 async fn list_everything(aws: &mut Aws) {
     for (operation, list, names, count) in [
         ("list-meshes", "meshes", json!({}), 1),
-        ("list-virtual-nodes", "virtualNodes", json!({ "meshName": "shop" }), 3),
-        ("list-virtual-routers", "virtualRouters", json!({ "meshName": "shop" }), 2),
-        ("list-routes", "routes", json!({ "meshName": "shop", "virtualRouterName": "ledger" }), 3),
-        ("list-virtual-services", "virtualServices", json!({ "meshName": "shop" }), 2),
+        ("list-virtual-nodes", "virtualNodes", json!({ "meshName": "shop" }), 2),
+        ("list-virtual-routers", "virtualRouters", json!({ "meshName": "shop" }), 1),
+        ("list-routes", "routes", json!({ "meshName": "shop", "virtualRouterName": "cart" }), 1),
+        ("list-virtual-services", "virtualServices", json!({ "meshName": "shop" }), 1),
         ("list-virtual-gateways", "virtualGateways", json!({ "meshName": "shop" }), 1),
-        ("list-gateway-routes", "gatewayRoutes", json!({ "meshName": "shop", "virtualGatewayName": "edge" }), 2),
+        ("list-gateway-routes", "gatewayRoutes", json!({ "meshName": "shop", "virtualGatewayName": "edge" }), 1),
     ] {
         let lines = aws.ok(operation, names).await;
         assert_eq!(lines[list].as_array().map(Vec::len), Some(count), "{operation}: {lines}");

@@ -35,7 +35,8 @@ macro_rules! refused {
 /// Describes, updates with the same spec, and asserts that all three answers are one.
 macro_rules! described_and_unchanged {
     ($created:expr, $member:ident, $described:expr, $updated:expr) => {
-        let created = $created.$member().expect("a resource");
+        let answer = &$created;
+        let created = answer.$member().expect("a resource");
         assert_eq!(sent!($described).$member(), Some(created));
         assert_eq!(sent!($updated).$member(), Some(created));
         check(created.metadata(), 1);
@@ -138,7 +139,10 @@ async fn list(client: &Client) {
     assert_eq!(sent!(client.list_virtual_services().mesh_name("m")).virtual_services().len(), 1);
     assert_eq!(sent!(client.list_virtual_gateways().mesh_name("m")).virtual_gateways().len(), 1);
     let routes = sent!(client.list_routes().mesh_name("m").virtual_router_name("r"));
-    assert_eq!(routes.routes().iter().map(|route| (route.route_name(), route.version())).collect::<Vec<_>>(), [("x", 2)]);
+    assert_eq!(
+        routes.routes().iter().map(|route| (route.route_name(), route.version())).collect::<Vec<_>>(),
+        [("x", 2)]
+    );
     let gateway_routes = sent!(client.list_gateway_routes().mesh_name("m").virtual_gateway_name("g"));
     assert_eq!(gateway_routes.gateway_routes().len(), 1);
 }
@@ -154,7 +158,8 @@ async fn tag(client: &Client) {
 async fn refuse(client: &Client) {
     assert_eq!(refused!(client.create_mesh().mesh_name("m")), "ConflictException");
     assert_eq!(refused!(client.delete_mesh().mesh_name("m")), "ResourceInUseException");
-    let unknown = client.describe_mesh().mesh_name("nowhere").send().await.expect_err("no such mesh").into_service_error();
+    let unknown =
+        client.describe_mesh().mesh_name("nowhere").send().await.expect_err("no such mesh").into_service_error();
     assert!(unknown.is_not_found_exception());
     assert_eq!(unknown.message(), Some("Mesh with name nowhere is not present for account 000000000000"));
     assert_eq!(refused!(client.list_meshes().limit(0)), "BadRequestException");

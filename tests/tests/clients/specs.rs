@@ -47,7 +47,6 @@ fn node_listener() -> Listener {
         .outlier_detection(outliers.expect("outlier detection"))
         .tls(listener_tls())
         .build()
-        .expect("a listener")
 }
 
 fn listener_tls() -> ListenerTls {
@@ -64,10 +63,10 @@ fn backend() -> Backend {
     let names = SubjectAlternativeNameMatchers::builder().exact("later.local").build().expect("names");
     let validation = TlsValidationContext::builder()
         .trust(TlsValidationContextTrust::File(trust))
-        .subject_alternative_names(SubjectAlternativeNames::builder().r#match(names).build().expect("names"))
+        .subject_alternative_names(SubjectAlternativeNames::builder().r#match(names).build())
         .build();
-    let tls = ClientPolicyTls::builder().enforce(true).ports(8080).validation(validation.expect("validation")).build();
-    let policy = ClientPolicy::builder().tls(tls.expect("TLS")).build();
+    let tls = ClientPolicyTls::builder().enforce(true).ports(8080).validation(validation).build();
+    let policy = ClientPolicy::builder().tls(tls).build();
     let service = VirtualServiceBackend::builder().virtual_service_name("later.local").client_policy(policy).build();
     Backend::VirtualService(service.expect("a backend"))
 }
@@ -79,7 +78,7 @@ fn access_log() -> AccessLog {
 }
 
 pub fn router(number: i32) -> VirtualRouterSpec {
-    let listener = VirtualRouterListener::builder().port_mapping(port(number)).build().expect("a listener");
+    let listener = VirtualRouterListener::builder().port_mapping(port(number)).build();
     VirtualRouterSpec::builder().listeners(listener).build()
 }
 
@@ -104,7 +103,7 @@ pub fn route(weight: i32) -> RouteSpec {
         .retry_policy(retries.expect("a retry policy"))
         .timeout(HttpTimeout::builder().per_request(seconds(5)).build())
         .build();
-    RouteSpec::builder().priority(7).http_route(http.expect("a route")).build()
+    RouteSpec::builder().priority(7).http_route(http).build()
 }
 
 pub fn service() -> VirtualServiceSpec {
@@ -121,19 +120,19 @@ pub fn gateway() -> VirtualGatewaySpec {
         .build();
     let file = VirtualGatewayFileAccessLog::builder().path("/dev/stdout").build().expect("a file");
     let logging = VirtualGatewayLogging::builder().access_log(VirtualGatewayAccessLog::File(file)).build();
-    let spec = VirtualGatewaySpec::builder().listeners(listener.expect("a listener")).logging(logging);
+    let spec = VirtualGatewaySpec::builder().listeners(listener).logging(logging);
     spec.build().expect("a virtual gateway")
 }
 
 pub fn gateway_route() -> GatewayRouteSpec {
     let service = GatewayRouteVirtualService::builder().virtual_service_name("s.local").build().expect("a service");
-    let target = GatewayRouteTarget::builder().virtual_service(service).port(8080).build().expect("a target");
+    let target = GatewayRouteTarget::builder().virtual_service(service).port(8080).build();
     let prefix = HttpGatewayRoutePrefixRewrite::builder().value("/v1/").build();
     let rewrite = HttpGatewayRouteRewrite::builder().prefix(prefix).build();
-    let action = HttpGatewayRouteAction::builder().target(target).rewrite(rewrite).build().expect("an action");
+    let action = HttpGatewayRouteAction::builder().target(target).rewrite(rewrite).build();
     let hostname = GatewayRouteHostnameMatch::builder().suffix(".example").build();
     let matcher = HttpGatewayRouteMatch::builder().prefix("/s/").hostname(hostname).build();
-    let http = HttpGatewayRoute::builder().r#match(matcher).action(action).build().expect("a route");
+    let http = HttpGatewayRoute::builder().r#match(matcher).action(action).build();
     GatewayRouteSpec::builder().priority(3).http_route(http).build()
 }
 
