@@ -46,6 +46,7 @@ async fn every_acknowledged_change_survives_kill_9_and_nothing_else_does() {
         println!("round {round}: killed after {writes} acknowledged writes; {records} records are there");
     }
     program.stop().await;
+    assert!(!folder.path().join("remesh.db-wal").exists(), "a program that stops in order leaves one whole file");
     found::check_log(found::open(&file).unwrap(), &mut writers).await;
 }
 
