@@ -46,7 +46,9 @@ impl Drop for Names {
 
 async fn answer_all(socket: UdpSocket, table: Arc<Mutex<Table>>) {
     let mut buffer = [0; 512];
-    while let Ok((length, client)) = socket.recv_from(&mut buffer).await {
+    loop {
+        // An error here is about an answer that did not arrive.
+        let Ok((length, client)) = socket.recv_from(&mut buffer).await else { continue };
         let answer = buffer.get(..length).and_then(|query| answer(query, &table.lock().expect("no holder panics")));
         if let Some(answer) = answer {
             // A client that is gone needs no answer.
