@@ -123,11 +123,16 @@ impl Bed {
         }
     }
 
-    /// Starts a pod without waiting for its Envoy.
-    pub fn add(&mut self, mesh: &Mesh, workload: Workload) {
+    /// Another machine at the hub, with nothing on it.
+    pub fn machine(&mut self) -> (Namespace, Ipv4Addr) {
         self.made += 1;
         let address = Ipv4Addr::new(10, 88, 1, self.made);
-        let namespace = self.hub.join(address);
+        (self.hub.join(address), address)
+    }
+
+    /// Starts a pod without waiting for its Envoy.
+    pub fn add(&mut self, mesh: &Mesh, workload: Workload) {
+        let (namespace, address) = self.machine();
         let folder = self.folder.path().join(&workload.pod);
         std::fs::create_dir(&folder).expect("a folder of the test can be written");
         self.names.set(&host_of(&workload.pod), vec![address]);

@@ -96,6 +96,11 @@ impl Envoy {
         assert_eq!(self.nacks().await, 0, "{} refused configuration:\n{}", self.node, self.log_end());
     }
 
+    /// Ends it at once; its ports are free afterwards.
+    pub async fn end(mut self) {
+        self.child.kill().await.expect("Envoy can be ended");
+    }
+
     /// What it wrote, whole.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

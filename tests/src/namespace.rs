@@ -40,6 +40,9 @@ impl Namespace {
             fs::write(namespace.etc().join(file), text).expect("/etc/netns can be written");
         }
         namespace.ip("link set lo up\n");
+        // As in a container: a gateway may listen on port 80 whoever it runs as.
+        let ports = "echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start";
+        run("ip", &["netns", "exec", &namespace.name, "sh", "-c", ports], "");
         namespace
     }
 
