@@ -36,7 +36,8 @@ impl Api {
             self.put("/bench/virtualServices", json!({"virtualServiceName": name, "spec": spec})).await;
         }
         for node in 0..nodes {
-            let backend = |service| json!({"virtualService": {"virtualServiceName": format!("service-{service}.bench.local")}});
+            let backend =
+                |service| json!({"virtualService": {"virtualServiceName": format!("service-{service}.bench.local")}});
             let spec = json!({
                 "listeners": [{"portMapping": {"port": 8080, "protocol": "http"}}],
                 "serviceDiscovery": {"dns": {"hostname": format!("client-{node}.bench.local")}},

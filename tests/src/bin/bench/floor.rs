@@ -27,7 +27,8 @@ pub async fn serve(bytes: usize) {
     println!("{ready}");
     let (pulled, _) = broadcast::channel(1024);
     tokio::spawn(listen(trigger, pulled.clone()));
-    let floor = Floor { pulled, route: response(ResourceType::Route, bytes), listener: response(ResourceType::Listener, 16) };
+    let floor =
+        Floor { pulled, route: response(ResourceType::Route, bytes), listener: response(ResourceType::Listener, 16) };
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(xds);
     tonic::transport::Server::builder().add_service(floor).serve_with_incoming(incoming).await.unwrap();
 }

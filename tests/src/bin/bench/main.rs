@@ -4,7 +4,12 @@
 //! one delta stream each, everything acknowledged), and in the same run a floor server that does nothing but hand out
 //! bytes of the same size that were encoded beforehand. Figures are to be read as ratios to that floor; wall-clock
 //! times of one machine say little. `docs/performance.md` tells how to repeat it and what was found.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on should stop loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a benchmark that cannot go on should stop loudly"
+)]
 
 mod api;
 mod fleet;
@@ -73,7 +78,8 @@ async fn main() {
 /// Measures Remesh: every change moves the weights of one route that every proxy sees.
 async fn measure_remesh(arguments: &Arguments, proxies: usize) -> (Sample, usize) {
     let binary = arguments.remesh.clone().unwrap_or_else(process::remesh_beside_this);
-    let server = Server::start(&binary, &["up", "--api-addr=127.0.0.1:0", "--xds-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"]);
+    let server =
+        Server::start(&binary, &["up", "--api-addr=127.0.0.1:0", "--xds-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"]);
     let api = api::Api::new(server.address("api"));
     api.create_mesh(arguments.nodes, arguments.services).await;
     let empty = server.resident();

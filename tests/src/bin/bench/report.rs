@@ -47,7 +47,9 @@ pub struct Report {
 
 /// Prints the table as Markdown.
 pub fn print(nodes: &usize, services: &usize, reports: &[Report]) {
-    println!("{nodes} virtual nodes × {services} backends; every change moves one route's weights, seen by every proxy.\n");
+    println!(
+        "{nodes} virtual nodes × {services} backends; every change moves one route's weights, seen by every proxy.\n"
+    );
     println!("| proxies told | figure | Remesh | floor | ratio |");
     println!("| ---: | --- | ---: | ---: | ---: |");
     for Report { proxies, remesh, floor } in reports {
