@@ -186,6 +186,16 @@ impl Bed {
     }
 }
 
+impl Drop for Bed {
+    /// A failing test shows what its control plane had to say.
+    fn drop(&mut self) {
+        let said = std::fs::read_to_string(self.data().with_extension("log")).unwrap_or_default();
+        if std::thread::panicking() && !said.is_empty() {
+            eprintln!("--- `remesh up` wrote:\n{said}");
+        }
+    }
+}
+
 /// The name under which a pod is found.
 pub fn host_of(pod: &str) -> String {
     format!("{pod}.pods")

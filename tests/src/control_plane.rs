@@ -4,6 +4,7 @@ use crate::api::Api;
 use crate::tools::remesh_binary;
 use crate::wait::eventually;
 use serde_json::{Value, json};
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
@@ -65,6 +66,7 @@ impl ControlPlane {
     pub async fn start_program(data: &Path, at: Addresses) -> Self {
         let mut program = Command::new(remesh_binary());
         program.arg("up").arg("--data").arg(data).stdout(Stdio::piped()).kill_on_drop(true);
+        program.stderr(Stdio::from(log_beside(data)));
         for (flag, addr) in [("--api-addr", at.api), ("--xds-addr", at.xds), ("--admin-addr", at.admin)] {
             program.args([flag, &addr.to_string()]);
         }
@@ -123,6 +125,12 @@ impl ControlPlane {
     }
 }
 
+/// What the program says goes to a file beside its data, one for all of its runs.
+fn log_beside(data: &Path) -> File {
+    let file = data.with_extension("log");
+    File::options().create(true).append(true).open(file).expect("a folder of the test can be written")
+}
+
 /// The addresses of the ready line.
 async fn ready(child: &mut Child) -> Addresses {
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
@@ -137,9 +145,8 @@ async fn ready(child: &mut Child) -> Addresses {
 }
 
 fn terminate(child: &Child) {
-    let pid = child.id().expect("the program runs").to_string();
-    let status = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-    assert!(status.success(), "the program {pid} cannot be told to end");
+    let pid = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())).expect("the program runs");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a child can be told to end");
 }
 
 /// A client of the admin endpoints.

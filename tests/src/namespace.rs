@@ -3,6 +3,7 @@
 //! Nothing outside is touched: every address, route and iptables rule lives in a namespace that the test made, and goes
 //! with it. What a killed test process left behind, the next one removes.
 
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -147,9 +148,9 @@ fn remove_leftovers() {
 fn remove(name: &str) {
     let pids = Command::new("ip").args(["netns", "pids", name]).output();
     let pids = pids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let own = std::process::id().to_string();
-    for pid in pids.split_whitespace().filter(|pid| *pid != own) {
-        let _ = Command::new("kill").args(["-KILL", pid]).stderr(Stdio::null()).status();
+    let pids = pids.split_whitespace().filter_map(|pid| pid.parse().ok().and_then(Pid::from_raw));
+    for pid in pids.filter(|pid| *pid != getpid()) {
+        let _ = kill_process(pid, Signal::KILL);
     }
     let _ = Command::new("ip").args(["netns", "del", name]).stderr(Stdio::null()).status();
     let _ = fs::remove_dir_all(PathBuf::from("/etc/netns").join(name));

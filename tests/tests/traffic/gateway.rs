@@ -169,3 +169,28 @@ fn a_gateway_spreads_by_the_weights_of_the_route_behind_it() {
         report.assert_share("new", 0.1);
     });
 }
+
+#[test]
+fn a_grpc_gateway_leads_calls_to_the_service_they_name() {
+    bed::run(async |bed| {
+        let mesh = bed.mesh("library", json!({})).await;
+        mesh.gateway("door", spec::gateway("grpc", &[8088])).await;
+        for (name, matches) in
+            [("loans", json!({ "serviceName": "library.Loans" })), ("fines", json!({ "serviceName": "library.Fines" }))]
+        {
+            mesh.node(name, spec::node(name, "grpc", 8080)).await;
+            mesh.service(&format!("{name}.test"), spec::served_by(name)).await;
+            let target = json!({ "virtualService": { "virtualServiceName": format!("{name}.test") } });
+            let route = json!({ "grpcRoute": { "match": matches, "action": { "target": target } } });
+            mesh.gateway_route("door", name, route).await;
+        }
+        start(bed, &mesh, &["loans", "fines"]).await;
+
+        for (call, node) in [("library.Loans/List", "loans"), ("library.Fines/Pay", "fines")] {
+            let report = bed.load(&Plan::grpc(format!("http://door.pods:8088/{call}"))).await;
+            assert_eq!(report.node(), Some(node), "{report:#?}");
+            assert_eq!(report.saw("path"), &json!(format!("/{call}")));
+            assert_eq!(report.grpc_statuses.get("0"), Some(&1), "{report:#?}");
+        }
+    });
+}

@@ -29,6 +29,24 @@ fn an_unknown_identity_is_refused_until_the_resource_exists() {
     });
 }
 
+#[test]
+fn a_proxy_whose_resource_is_deleted_is_refused_from_then_on() {
+    bed::run(async |bed| {
+        let mesh = one_service(bed, "http", &["blue"]).await;
+        bed.start(&mesh, [Workload::node("client")]).await;
+        mesh.delete("virtualNodes/client").await;
+
+        let envoy = bed.pod("client").envoy();
+        eventually("Envoy is refused with status 3", async || {
+            envoy.log().contains("closed: 3").then_some(()).ok_or_else(|| envoy.log())
+        })
+        .await;
+        assert_eq!(bed.plane().admin().proxies_of("mesh/paint/virtualNode/client").await.len(), 0);
+        mesh.node("client", spec::client(&[SERVICE])).await;
+        bed.plane().admin().wait_until_in_sync("mesh/paint/virtualNode/client").await;
+    });
+}
+
 #[tokio::test]
 async fn the_refusal_names_the_identity() {
     let plane = ControlPlane::start().await;

@@ -96,3 +96,32 @@ fn a_router_port_differs_from_the_port_of_the_node_behind_it() {
         assert_eq!(report.saw("authority"), SERVICE);
     });
 }
+
+#[test]
+fn each_listener_of_a_node_and_of_a_router_has_its_own_routes() {
+    bed::run(async |bed| {
+        let mesh = bed.mesh("paint", json!({})).await;
+        let listeners = |ports: [(u16, &str); 2]| {
+            ports.map(|(port, protocol)| json!({ "portMapping": { "port": port, "protocol": protocol } }))
+        };
+        let mut both = spec::node("both", "http", 0);
+        both["listeners"] = json!(listeners([(8080, "http"), (9090, "http2")]));
+        mesh.node("both", both).await;
+        mesh.router("colour", json!({ "listeners": listeners([(80, "http"), (90, "http2")]) })).await;
+        for (protocol, from, to) in [("http", 80, 8080), ("http2", 90, 9090)] {
+            let action = json!({ "weightedTargets": [{ "virtualNode": "both", "weight": 1, "port": to }] });
+            let route = json!({ "match": { "prefix": "/", "port": from }, "action": action });
+            mesh.route("colour", protocol, json!({ format!("{protocol}Route"): route })).await;
+        }
+        mesh.service(SERVICE, spec::routed("colour")).await;
+        mesh.node("client", spec::client(&[SERVICE])).await;
+        bed.resolve_service(SERVICE);
+        bed.start(&mesh, [Workload::node("both").http(8080).http(9090), Workload::node("client")]).await;
+
+        let first = bed.pod("client").get(&format!("http://{SERVICE}:80/")).await;
+        assert_eq!((first.node(), first.saw("port").as_u64()), (Some("both"), Some(8080)), "{first:#?}");
+        let second = bed.pod("client").load(&Plan::get(format!("http://{SERVICE}:90/")).http2()).await;
+        assert_eq!((second.node(), second.saw("port").as_u64()), (Some("both"), Some(9090)), "{second:#?}");
+        assert_eq!(second.saw("protocol"), "HTTP/2.0");
+    });
+}
