@@ -3,7 +3,7 @@
 //! > request → command → event → log → feed → fold → view → snapshot → stream
 //!
 //! This crate holds the steps that are only thought: what may be asked for ([`spec`], [`rules`]), what is wished
-//! ([`command`]), whether it may happen ([`decide`]), what then has happened ([`event`]), what that makes of a mesh
+//! ([`command`]), whether it may happen ([`mod@decide`]), what then has happened ([`event`]), what that makes of a mesh
 //! ([`state`]) and what one Envoy may see of it ([`view`]). Read it in that order.
 //!
 //! The write side and the relay run the same fold, so the rules that refuse a change and the relay that publishes it

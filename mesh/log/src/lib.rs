@@ -7,7 +7,7 @@
 //!                       └ follower: everything after its cursor, per mesh in order, without gaps
 //! ```
 //!
-//! The laws every log keeps, and [`conformance`] asks of each:
+//! The laws every log keeps; the suite in `conformance.rs` asks them of each:
 //!
 //! 1. **Order.** The records of a mesh are numbered 1, 2, 3 …; they are read in the order in which they were appended.
 //! 2. **Durable.** What `append` acknowledged is read again after a crash. What it refused is never read.
