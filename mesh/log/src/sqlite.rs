@@ -10,7 +10,7 @@
 //!
 //! Whatever waits while a commit is under way shares the next one, so the disk's patience bounds the delay and not the
 //! number of appends. The heads (last sequence number of each mesh) are kept in memory and are authoritative: nobody
-//! else writes the file, and a lock beside it sees to that.
+//! else writes the file, and a lock on it sees to that.
 //!
 //! What is deliberately absent: an event's meaning, and any index over it. `docs/event-log.md` documents the file.
 

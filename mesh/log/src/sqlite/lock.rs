@@ -1,73 +1,106 @@
-//! One process per file: an exclusive lock on `FILE.lock` beside the data file.
+//! One process per file: an exclusive lock of the operating system on the data file itself, by whatever name it is opened.
 //!
-//! SQLite's own locks would let two processes take turns, and each would believe its heads. A lock of the operating
-//! system is let go of by the kernel, however the process ends; the lock file itself stays and means nothing.
+//! SQLite's own locks would let two processes take turns, and each would believe its heads. The kernel lets go of this one
+//! however the process ends. It is a whole-file lock (`flock`), which SQLite's byte ranges (`fcntl`) do not meet.
+//!
+//! Those have a trap: closing *any* descriptor of a file drops every byte range its process holds there. So the descriptor
+//! is opened before SQLite opens the file and closed after, and a file this process already has is not opened at all.
 
 use super::OpenError;
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The files this process has.
+static OURS: Mutex<BTreeSet<Inode>> = Mutex::new(BTreeSet::new());
 
 /// The right to a data file, as long as it lives.
 pub(super) struct Lock {
     file: File,
-    path: PathBuf,
-    made: bool,
+    inode: Inode,
 }
 
+/// A file, whatever it is called: its device and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Inode(u64, u64);
+
 impl Lock {
-    /// Takes the lock of a data file, or says who has it.
+    /// Takes a data file, which is made where there is none, or says who has it.
     pub(super) fn take(data: &Path) -> Result<Self, OpenError> {
-        let path = beside(data);
-        let made = !path.exists();
-        let unwritable = |source| OpenError::Unwritable { path: data.to_owned(), at: path.clone(), source };
-        let mut file = open(&path).map_err(unwritable)?;
+        let mut ours = ours();
+        let in_use = |process| OpenError::InUse { path: data.to_owned(), process };
+        if std::fs::metadata(data).is_ok_and(|found| ours.contains(&Inode::of(&found))) {
+            return Err(in_use(Some(std::process::id())));
+        }
+        let file = open(data)?;
+        let found = file.metadata().map_err(|source| unlockable(data, source))?;
+        let inode = Inode::of(&found);
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::InUse { path: data.to_owned(), process: holder(&mut file) });
-            }
-            Err(TryLockError::Error(source)) => return Err(unwritable(source)),
+            Err(TryLockError::WouldBlock) => return Err(in_use(holder(inode))),
+            Err(TryLockError::Error(source)) => return Err(unlockable(data, source)),
         }
-        sign(&mut file).map_err(unwritable)?;
-        Ok(Self { file, path, made })
+        // A log is its file and the `-wal` beside it, and that goes by the name: under another name its end is missing.
+        if found.nlink() > 1 {
+            return Err(OpenError::Linked { path: data.to_owned() });
+        }
+        ours.insert(inode);
+        Ok(Self { file, inode })
     }
 
-    /// Gives up a lock whose data file turned out not to be ours, leaving nothing beside it.
-    pub(super) fn discard(self) {
-        if self.made {
-            let _ = std::fs::remove_file(&self.path);
-        }
+    /// The file, to look at before SQLite does.
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing lets go of it as well; this only says so.
+        let mut ours = ours();
+        // Closing lets go of it as well, but only after this.
         let _ = self.file.unlock();
+        ours.remove(&self.inode);
     }
 }
 
-fn beside(data: &Path) -> PathBuf {
-    let mut name: OsString = data.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
+impl Inode {
+    fn of(file: &Metadata) -> Self {
+        Self(file.dev(), file.ino())
+    }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+fn ours() -> MutexGuard<'static, BTreeSet<Inode>> {
+    OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes down who has it, for the message another process will give.
-fn sign(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", std::process::id())
+fn open(data: &Path) -> Result<File, OpenError> {
+    let path = || data.to_owned();
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(data).map_err(
+        |source| match File::open(data) {
+            Ok(_) => OpenError::ReadOnly { path: path() },
+            Err(_) if data.exists() => OpenError::Unreadable { path: path(), source },
+            Err(_) => OpenError::Unwritable { path: path(), source },
+        },
+    )
 }
 
-fn holder(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+fn unlockable(data: &Path, source: io::Error) -> OpenError {
+    OpenError::Unlockable { path: data.to_owned(), source }
+}
+
+/// Who has a file, where the kernel tells; where it is not sure, nobody is blamed.
+fn holder(inode: Inode) -> Option<u32> {
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let mut holders = locks.lines().filter_map(|line| flock_on(line, inode.1));
+    holders.next().filter(|process| *process > 0 && holders.next().is_none())
+}
+
+/// The process of a line such as `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234567 0 EOF`.
+fn flock_on(line: &str, number: u64) -> Option<u32> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, "FLOCK", _, "WRITE", process, file, ..] = words.as_slice() else { return None };
+    (file.rsplit(':').next() == Some(number.to_string().as_str())).then(|| process.parse().ok()).flatten()
 }

@@ -87,16 +87,28 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Its folder may not be written.
-    #[error(
-        "`{}` beside the data file `{}` cannot be written; check the folder's owner and permissions",
-        at.display(),
-        path.display()
-    )]
+    #[error("`{}` cannot be made; check its name, and its folder's owner and permissions", path.display())]
     Unwritable {
         /// The file asked for.
         path: PathBuf,
-        /// What could not be written.
-        at: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It has several names.
+    #[error(
+        "`{}` has another name (a hard link), and what is beside it belongs to one name only; remove the other, or copy \
+         the file",
+        path.display()
+    )]
+    Linked {
+        /// The file asked for.
+        path: PathBuf,
+    },
+    /// It is on a file system without locks.
+    #[error("`{}` cannot be locked; put the file on a local disk", path.display())]
+    Unlockable {
+        /// The file asked for.
+        path: PathBuf,
         /// What the system says.
         source: io::Error,
     },
@@ -135,13 +147,7 @@ fn by(process: Option<u32>) -> String {
 pub(super) fn file(asked: &Path) -> Result<Inner, OpenError> {
     let path = resolve(asked)?;
     let lock = Lock::take(&path)?;
-    let connection = match own(&path) {
-        Ok(connection) => connection,
-        Err(refused) => {
-            lock.discard();
-            return Err(refused);
-        }
-    };
+    let connection = own(&path, &lock)?;
     let heads = Arc::new(Heads::load(&connection).map_err(|source| broken(&path, source))?);
     let writer = Writer::start(connection, heads.clone()).map_err(OpenError::NoThread)?;
     let readers = Readers::start(|| reading(&path))?;
@@ -163,7 +169,7 @@ fn inner(heads: Arc<Heads>, threads: Threads) -> Inner {
     Inner { heads, threads: RwLock::new(Some(threads)) }
 }
 
-/// The one path of a file, whatever links lead to it: the lock is beside the file, and there must be one of it.
+/// The one path of a file, whatever links lead to it: SQLite's other files are beside that.
 fn resolve(asked: &Path) -> Result<PathBuf, OpenError> {
     let path = || asked.to_owned();
     match std::fs::metadata(asked) {
@@ -188,8 +194,8 @@ fn in_folder(asked: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// The writing connection to a file that is ours, or has just become so.
-fn own(path: &Path) -> Result<Connection, OpenError> {
-    begins_like_sqlite(path)?;
+fn own(path: &Path, lock: &Lock) -> Result<Connection, OpenError> {
+    begins_like_sqlite(path, lock.file())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|source| unopened(path, source))?;
     let marks = Marks::read(&connection).map_err(|source| unopened(path, source))?;
@@ -202,14 +208,10 @@ fn own(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// SQLite itself takes a file of a few bytes for an empty one, and would write over it.
-fn begins_like_sqlite(path: &Path) -> Result<(), OpenError> {
-    let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        opened => opened.map_err(unreadable)?,
-    };
+fn begins_like_sqlite(path: &Path, file: &File) -> Result<(), OpenError> {
     let mut start = Vec::new();
-    file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
+    let read = file.take(MAGIC.len() as u64).read_to_end(&mut start);
+    read.map_err(|source| OpenError::Unreadable { path: path.to_owned(), source })?;
     if start.is_empty() || start == MAGIC { Ok(()) } else { Err(OpenError::NotSqlite { path: path.to_owned() }) }
 }
 
