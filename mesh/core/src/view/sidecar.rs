@@ -26,7 +26,8 @@ pub struct SidecarView {
 pub struct BackendView {
     /// The service.
     pub service: Arc<ServiceView>,
-    /// How the proxy behaves as its client: the backend's own policy, else the defaults (§11.2).
+    /// How the proxy behaves as its client: the backend's own policy where that speaks of TLS, else the defaults (§11.2).
+    /// A policy that says nothing does not switch off TLS that the defaults demand.
     pub client_policy: Option<ClientPolicy>,
 }
 
@@ -42,7 +43,8 @@ pub fn sidecar_view(
         if backends.iter().any(|seen| seen.service.name.as_str() == backend.virtual_service_name) {
             continue;
         }
-        let client_policy = backend.client_policy.clone().or_else(|| default_policy(spec.backend_defaults.as_ref()));
+        let own = backend.client_policy.clone().filter(|policy| policy.tls.is_some());
+        let client_policy = own.or_else(|| default_policy(spec.backend_defaults.as_ref()));
         let service = service(&backend.virtual_service_name.as_str().into());
         backends.push(BackendView { service, client_policy });
     }

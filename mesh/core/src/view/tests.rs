@@ -184,7 +184,11 @@ fn a_backends_own_policy_goes_before_the_default() {
     own["virtualServiceName"] = json!("own");
     let json = json!({
         "backendDefaults": policy("/default.pem"),
-        "backends": [{ "virtualService": own }, { "virtualService": { "virtualServiceName": "other" } }],
+        "backends": [
+            { "virtualService": own },
+            { "virtualService": { "virtualServiceName": "other" } },
+            { "virtualService": { "virtualServiceName": "silent", "clientPolicy": {} } },
+        ],
     });
     let node = ResourceId::new(Kind::VirtualNode, "a");
     let change = Change::Create { spec: spec(Kind::VirtualNode, json), tags: tags(&[]), token: None };
@@ -192,6 +196,7 @@ fn a_backends_own_policy_goes_before_the_default() {
     let view = sidecar_view(&state, &"a".into(), |name| Arc::new(service_view(&state, name))).unwrap();
     let trusts: Vec<_> = view.backends.iter().map(|backend| format!("{:?}", backend.client_policy)).collect();
     assert!(trusts[0].contains("/own.pem") && trusts[1].contains("/default.pem"), "{trusts:?}");
+    assert!(trusts[2].contains("/default.pem"), "a policy that says nothing switches nothing off: {trusts:?}");
 }
 
 #[test]
