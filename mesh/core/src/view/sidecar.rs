@@ -4,6 +4,7 @@ use super::ServiceView;
 use crate::resource::Name;
 use crate::spec::{Backend, BackendDefaults, ClientPolicy, MeshSpec, VirtualNodeSpec};
 use crate::state::MeshState;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What the Envoy beside an instance of a virtual node may see.
@@ -39,8 +40,9 @@ pub fn sidecar_view(
 ) -> Option<SidecarView> {
     let spec = state.virtual_node(node)?.clone();
     let mut backends: Vec<BackendView> = Vec::with_capacity(spec.backends.len());
+    let mut seen = HashSet::with_capacity(spec.backends.len());
     for Backend::VirtualService(backend) in &spec.backends {
-        if backends.iter().any(|seen| seen.service.name.as_str() == backend.virtual_service_name) {
+        if !seen.insert(backend.virtual_service_name.as_str()) {
             continue;
         }
         let own = backend.client_policy.clone().filter(|policy| policy.tls.is_some());

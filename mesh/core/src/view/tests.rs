@@ -177,6 +177,21 @@ fn a_sidecar_sees_its_backends_once_in_their_order_whether_or_not_they_exist() {
     assert!(sidecar_view(&state, &"b".into(), |name| Arc::new(service_view(&state, name))).is_none());
 }
 
+/// All of them are looked at in the one task that folds.
+#[test]
+fn very_many_backends_are_told_apart_in_no_time() {
+    let names: Vec<String> = (0..60_000).map(|number| format!("service-{}", number % 40_000)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut state = given([mesh()]).state;
+    let Change::Create { spec, tags, token } = node("a", &[], &names).change else { unreachable!("it is made") };
+    let resource = ResourceId::new(Kind::VirtualNode, "a");
+    fold(&mut state, Event::Created { resource, uid: uuid::Uuid::nil(), owner: "1".into(), spec, tags, token });
+    let nothing = |name: &Name| Arc::new(ServiceView { name: name.clone(), ports: Vec::new() });
+    let begun = std::time::Instant::now();
+    assert_eq!(sidecar_view(&state, &"a".into(), nothing).unwrap().backends.len(), 40_000);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
 #[test]
 fn a_backends_own_policy_goes_before_the_default() {
     let policy = |ca: &str| json!({ "clientPolicy": { "tls": { "validation": { "trust": { "file": { "certificateChain": ca } } } } } });
