@@ -9,7 +9,7 @@ use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::protobuf::value::Kind as Value;
 use mesh_core::{AccountId, Kind, MeshKey, ResourceId};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// What decides the snapshot of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +85,18 @@ impl fmt::Display for ProxyKey {
 }
 
 impl Placement {
+    /// Whether the proxy would listen where the applications of sidecars do, which is 127.0.0.1 (§5.2): what it brings in it
+    /// would send to itself, without end. An unspecified address is every address, that one among them.
+    pub fn meets_applications(self) -> bool {
+        match self {
+            Self::Captured => false,
+            Self::Explicit { bind } => {
+                let bind = bind.to_canonical();
+                bind.is_unspecified() || bind == IpAddr::V4(Ipv4Addr::LOCALHOST)
+            }
+        }
+    }
+
     fn of_node(node: &Node) -> Result<Self, NodeError> {
         let Some(bind) = node.metadata.as_ref().and_then(bind_of) else { return Ok(Self::Captured) };
         match bind {
@@ -157,6 +169,22 @@ mod tests {
         };
         let metadata = object("remesh", Value::StructValue(object("bind", bind)));
         Node { id: "mesh/shop/virtualNode/cart".into(), metadata: Some(metadata), ..Node::default() }
+    }
+
+    #[test]
+    fn an_address_where_applications_listen_is_told_apart() {
+        for (bind, meets) in [
+            ("127.0.0.1", true),
+            ("0.0.0.0", true),
+            ("::", true),
+            ("::ffff:127.0.0.1", true),
+            ("127.0.0.11", false),
+            ("::1", false),
+            ("10.0.0.1", false),
+        ] {
+            assert_eq!(Placement::Explicit { bind: bind.parse().unwrap() }.meets_applications(), meets, "{bind}");
+        }
+        assert!(!Placement::Captured.meets_applications());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::diagnostics::Failure;
 use clap::Args;
+use clap::error::ErrorKind;
 use mesh_local::bootstrap::{self, NodeId, Protocol, XdsAddr};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -21,7 +22,8 @@ pub struct Bootstrap {
     /// Where Envoy's own admin interface listens
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
     admin_addr: SocketAddr,
-    /// Listen on this address with one listener a port, on machines that do not redirect traffic to Envoy
+    /// Listen on this address with one listener a port, on machines that do not redirect traffic to Envoy; for a virtual
+    /// node not 127.0.0.1, where its application is
     #[arg(long, value_name = "IP")]
     bind: Option<IpAddr>,
     /// What metrics and traces call the Envoy; the NODE where absent
@@ -32,6 +34,10 @@ pub struct Bootstrap {
 impl Bootstrap {
     /// Prints it.
     pub fn run(self) -> Result<(), Failure> {
+        if let Some(Err(error)) = self.bind.map(|bind| self.node.check_bind(bind)) {
+            // What clap does with flags that make no sense: exit code 2.
+            clap::Error::raw(ErrorKind::ValueValidation, format!("--bind: {error}\n")).exit();
+        }
         let text = bootstrap::bootstrap(&bootstrap::Bootstrap {
             node: self.node,
             cluster: self.cluster,

@@ -271,6 +271,23 @@ fn a_bootstrap_has_the_variants_asked_for() {
 }
 
 #[test]
+fn a_sidecar_is_not_bound_where_its_application_listens() {
+    for bind in ["127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1"] {
+        let refused = output(&["bootstrap", "mesh/shop/virtualNode/cart", "--bind", bind]);
+        assert_eq!(refused.status.code(), Some(2), "{bind}");
+        assert!(stdout(&refused).is_empty());
+        let said = stderr(&refused);
+        assert!(
+            said.starts_with("error: --bind") && said.contains("call itself") && said.contains("127.0.0.11"),
+            "{said}"
+        );
+        let gateway = output(&["bootstrap", "mesh/shop/virtualGateway/edge", "--bind", bind]);
+        assert_eq!(gateway.status.code(), Some(0), "{}", stderr(&gateway));
+    }
+    assert_eq!(output(&["bootstrap", "mesh/shop/virtualNode/cart", "--bind", "127.0.0.2"]).status.code(), Some(0));
+}
+
+#[test]
 fn a_node_that_cannot_be_served_is_refused_with_the_accepted_forms() {
     for node in ["cart", "mesh/shop/virtualRouter/cart", "mesh/shop/virtualNode/", "arn:aws:s3:::bucket"] {
         let refused = output(&["bootstrap", node]);

@@ -5,11 +5,11 @@
 //! aggregated stream, no time limit on the first answer, so that a proxy without a control plane waits for one. It
 //! differs where stock Envoys need it: Envoy's own gRPC client instead of Google's, and delta xDS by default.
 
-use mesh_core::AccountId;
+use mesh_core::{AccountId, Kind};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use xds_relay::proxy::{NodeError, ProxyKey};
+use xds_relay::proxy::{NodeError, Placement, ProxyKey};
 
 /// What a bootstrap is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,24 @@ impl FromStr for NodeId {
         Ok(Self(text.to_owned()))
     }
 }
+
+impl NodeId {
+    /// What is wrong with an address for all listeners of this proxy, if anything is: the sidecar of an application must
+    /// not listen where the application does. A gateway has none beside it.
+    pub fn check_bind(&self, bind: IpAddr) -> Result<(), BindError> {
+        let proxy = ProxyKey::parse(&self.0, &AccountId::from("000000000000"));
+        let sidecar = proxy.is_ok_and(|proxy| proxy.id.kind == Kind::VirtualNode);
+        if sidecar && (Placement::Explicit { bind }).meets_applications() { Err(BindError(bind)) } else { Ok(()) }
+    }
+}
+
+/// An address on which a sidecar would call itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a sidecar cannot listen on {0}: its application listens on 127.0.0.1, and the sidecar would call itself without end; \
+     give it an address of its own, such as 127.0.0.11"
+)]
+pub struct BindError(IpAddr);
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,6 +14,7 @@ use envoy_types::pb::envoy::config::route::v3::RouteConfiguration;
 use mesh_core::spec::VirtualGatewayListener;
 use mesh_core::view::GatewayView;
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -37,8 +38,17 @@ impl Addresses {
         };
         match placement {
             Placement::Captured => all(name::ANY_ADDRESS, LOOPBACK),
-            Placement::Explicit { bind } => all(&bind.to_string(), &bind.to_string()),
+            Placement::Explicit { bind } => all(&bind.to_string(), &own(bind).to_string()),
         }
+    }
+}
+
+/// Where one calls oneself: every address is where the world calls.
+fn own(bind: IpAddr) -> IpAddr {
+    match bind {
+        IpAddr::V4(every) if every.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(every) if every.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        one => one,
     }
 }
 

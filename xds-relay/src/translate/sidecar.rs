@@ -33,7 +33,11 @@ pub fn translate(draft: &mut Draft<'_>, view: &SidecarView, placement: Placement
         }
         Placement::Explicit { bind } => {
             let bind = bind.to_string();
-            explicit(draft, &bind, TrafficDirection::Inbound, ingress);
+            if placement.meets_applications() {
+                draft.warn(endless(view, &bind));
+            } else {
+                explicit(draft, &bind, TrafficDirection::Inbound, ingress);
+            }
             let (free, lost): (Vec<_>, Vec<_>) = egress.into_iter().partition(|port| !taken.contains(&port.port));
             lost.iter().for_each(|port| draft.warn(occupied(&bind, port.port)));
             explicit(draft, &bind, TrafficDirection::Outbound, free);
@@ -191,6 +195,14 @@ fn explicit(draft: &mut Draft<'_>, bind: &str, direction: TrafficDirection, port
         let listener = listener::listener(site, Vec::new(), vec![filter.alone()]);
         draft.put(ResourceType::Listener, listener.name.clone(), &listener);
     }
+}
+
+fn endless(view: &SidecarView, bind: &str) -> String {
+    format!(
+        "virtual node {} cannot be called: its proxy would listen on {bind}, where its application does ({LOCAL_HOST}), and \
+         would call itself; give the proxy another address, such as 127.0.0.11",
+        view.node
+    )
 }
 
 fn occupied(bind: &str, port: i64) -> String {

@@ -4,6 +4,7 @@ use super::mesh_file::{MeshFile, Views, cases, proxies};
 use super::random;
 use super::references::{Decoded, NetworkFilter, routes_of};
 use mesh_core::view::NodeView;
+use mesh_core::{Kind, ResourceId};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -52,6 +53,49 @@ fn proxies_and_successive_snapshots_share_what_is_equal() {
         let (once, again) =
             (translator.translate(&view, &mesh.placement()), translator.translate(&view, &mesh.placement()));
         once.iter().zip(again.iter()).for_each(|(one, other)| assert!(Arc::ptr_eq(one, other), "{one:?}"));
+    }
+}
+
+/// Applications are on 127.0.0.1: a listener there, or on every address, would bring its own connections to itself.
+#[test]
+fn no_sidecar_is_called_where_its_application_listens() {
+    let case = cases().into_iter().find(|folder| folder.ends_with("explicit-placement")).unwrap();
+    let mut mesh = MeshFile::read(&case);
+    for (bind, called) in [("127.0.0.11", true), ("127.0.0.1", false), ("0.0.0.0", false), ("::", false)] {
+        mesh.bind = Some(bind.parse().unwrap());
+        let (state, mut views, mut translator) = (mesh.state(), Views::default(), Translator::default());
+        for proxy in proxies(&state) {
+            let gateway = proxy.kind == Kind::VirtualGateway;
+            let view = views.of(&state, &proxy);
+            let listens = matches!(&view, NodeView::Sidecar(view) if !view.spec.listeners.is_empty());
+            let snapshot = translator.translate(&view, &mesh.placement());
+            let ingress = snapshot.of(ResourceType::Listener).keys().any(|name| name.starts_with("lds_ingress_"));
+            assert_eq!(ingress, gateway || (listens && called), "{proxy} on {bind}");
+            let warned = snapshot.warnings.iter().any(|warning| warning.contains("would call itself"));
+            assert_eq!(warned, !gateway && !called, "{proxy} on {bind}: {:?}", snapshot.warnings);
+            whole(&snapshot);
+        }
+    }
+}
+
+/// A gateway on every address calls itself on loopback, and the world cannot skip its first hop.
+#[test]
+fn a_gateways_second_hop_is_never_on_every_address() {
+    let mut mesh = MeshFile::read(&cases()[0]);
+    mesh.virtual_gateways =
+        [("edge".into(), serde_json::json!({"listeners": [{"portMapping": {"port": 8088, "protocol": "http"}}]}))]
+            .into();
+    for (bind, own) in [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.1", "10.0.0.1")] {
+        mesh.bind = Some(bind.parse().unwrap());
+        let (state, mut views, mut translator) = (mesh.state(), Views::default(), Translator::default());
+        let proxy = ResourceId::new(Kind::VirtualGateway, "edge");
+        let snapshot = translator.translate(&views.of(&state, &proxy), &mesh.placement());
+        let decoded = Decoded::of(&snapshot);
+        let second = decoded.listeners.iter().find(|one| one.name.ends_with("_15001")).unwrap();
+        let itself = decoded.clusters.iter().find(|one| one.name.contains("self_redirect")).unwrap();
+        assert!(format!("{:?}", second.address).contains(&format!("{own:?}")), "{bind}: {:?}", second.address);
+        let called = format!("{:?}", itself.load_assignment);
+        assert!(called.contains(&format!("{own:?}")), "{bind}: {called}");
     }
 }
 
