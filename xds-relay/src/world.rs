@@ -4,8 +4,12 @@
 //! Everybody else holds a [`World`], asks by message, and sees immutable snapshots through a watch.
 //!
 //! A record dirties the services and proxies that depend on it ([`mesh_core::view::affected`]); those are derived anew,
-//! and only if somebody is connected. Records that arrive together are folded together and published once. A snapshot
-//! with the content of the one before is not published at all.
+//! and only if somebody is connected. A service that looks to its callers as before dirties none of them. Records that
+//! arrive together are folded together and published once. A snapshot with the content of the one before is not
+//! published at all.
+//!
+//! What nobody uses any more is swept out: a proxy's snapshots when nobody watches them, a service's view when no
+//! watched proxy may call it.
 //!
 //! What is deliberately absent: the protocol. How a snapshot reaches an Envoy is [`crate::serve`]'s.
 
@@ -15,13 +19,16 @@ use crate::translate::Translator;
 use mesh_core::view::{self, Affected, ServiceView};
 use mesh_core::{MeshKey, MeshState, Name, Record, ResourceId, Seq};
 use mesh_log::{Cursor, Follower, Log, LogError};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long the task waits before it asks a log again that failed: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// Up to how many views and proxies of a mesh nothing is swept.
+const SMALL: usize = 256;
 
 /// A handle on the one task that folds. Cheap to clone; the task ends when the last one is dropped.
 #[derive(Debug, Clone)]
@@ -171,6 +178,7 @@ impl Fold {
 
     async fn take(&mut self, records: Vec<Record>) {
         let mut touched = BTreeSet::new();
+        metrics::counter!("remesh_folded_records_total").increment(records.len() as u64);
         for record in records {
             let mesh = self.meshes.entry(record.mesh.clone()).or_insert_with(|| Mesh::empty(&record.mesh));
             touched.insert(record.mesh.clone());
@@ -181,7 +189,6 @@ impl Fold {
         }
         for key in touched {
             if let Some(mesh) = self.meshes.get_mut(&key) {
-                metrics::gauge!("remesh_folded_seq", "mesh" => key.to_string()).set(mesh.state.seq() as f64);
                 mesh.publish(&mut self.translator);
             }
         }
@@ -199,7 +206,7 @@ impl Fold {
         match question {
             Question::Connect(proxy, answer) => {
                 let found = self.find(&proxy).and_then(|(mesh, translator)| mesh.connect(&proxy, translator));
-                // Whoever asked may be gone; then the watch has no receiver and is swept with the next change.
+                // Whoever asked may be gone; then the watch has no receiver and is swept like any other.
                 let _ = answer.send(found.ok_or_else(|| ConnectError::Unknown(proxy.to_string())));
             }
             Question::Snapshot(proxy, answer) => {
@@ -220,18 +227,21 @@ struct Mesh {
     services: HashMap<Name, Arc<ServiceView>>,
     proxies: HashMap<ResourceId, HashMap<ProxyKey, Publisher>>,
     dirty: Dirty,
+    /// How many views and proxies there may be before what nobody uses is looked for.
+    sweep_at: usize,
 }
 
 /// What has changed since the last publication.
 #[derive(Default)]
 struct Dirty {
     everything: bool,
+    services: BTreeSet<Name>,
     nodes: BTreeSet<ResourceId>,
 }
 
 impl Mesh {
     fn new(state: MeshState) -> Self {
-        Self { state, services: HashMap::new(), proxies: HashMap::new(), dirty: Dirty::default() }
+        Self { state, services: HashMap::new(), proxies: HashMap::new(), dirty: Dirty::default(), sweep_at: SMALL }
     }
 
     fn empty(key: &MeshKey) -> Self {
@@ -244,10 +254,8 @@ impl Mesh {
         }
         self.state.apply(record)?;
         let Affected { everything, services, nodes } = view::affected(&self.state, &record.entry.event);
-        for service in &services {
-            self.services.remove(service);
-        }
         self.dirty.everything |= everything;
+        self.dirty.services.extend(services);
         self.dirty.nodes.extend(nodes);
         Ok(())
     }
@@ -260,12 +268,7 @@ impl Mesh {
 
     /// Brings the snapshots of every dirty, connected proxy up to date.
     fn publish(&mut self, translator: &mut Translator) {
-        let Dirty { everything, nodes } = std::mem::take(&mut self.dirty);
-        let nodes: Vec<ResourceId> = match everything {
-            true => self.proxies.keys().cloned().collect(),
-            false => nodes.into_iter().filter(|id| self.proxies.contains_key(id)).collect(),
-        };
-        for id in nodes {
+        for id in self.stale() {
             let Some(mut proxies) = self.proxies.remove(&id) else { continue };
             proxies.retain(|_, snapshots| snapshots.receiver_count() > 0);
             for (proxy, snapshots) in &proxies {
@@ -280,10 +283,64 @@ impl Mesh {
                     snapshots.send_replace(after.map(Arc::new));
                 }
             }
+            // Who stood for a resource that is gone has been told so, and that was the last word.
+            proxies.retain(|_, snapshots| snapshots.borrow().is_some());
             if !proxies.is_empty() {
                 self.proxies.insert(id, proxies);
             }
         }
+        self.sweep();
+    }
+
+    /// Derives every dirty service anew that is known, and answers which connected proxies are out of date.
+    fn stale(&mut self) -> Vec<ResourceId> {
+        let Dirty { everything, services, mut nodes } = std::mem::take(&mut self.dirty);
+        for name in services {
+            if self.renew(&name) {
+                nodes.extend(view::callers(&self.state, &name));
+            }
+        }
+        match everything {
+            true => self.proxies.keys().cloned().collect(),
+            false => nodes.into_iter().filter(|id| self.proxies.contains_key(id)).collect(),
+        }
+    }
+
+    /// Whether a service looks another to its callers than before; else the view stays the shared one it was.
+    fn renew(&mut self, name: &Name) -> bool {
+        let Some(known) = self.services.get_mut(name) else { return true };
+        let view = view::service_view(&self.state, name);
+        let changed = **known != view;
+        if changed {
+            *known = Arc::new(view);
+        }
+        changed
+    }
+
+    /// Forgets what no watched proxy uses, when there may be much of it.
+    fn sweep(&mut self) {
+        if self.state.resources().next().is_none() {
+            // A mesh that was deleted: of it remains how far it was folded.
+            self.services = HashMap::new();
+        }
+        if self.services.len() + self.proxies.len() < self.sweep_at {
+            return;
+        }
+        self.proxies.retain(|_, placed| {
+            placed.retain(|_, snapshots| snapshots.receiver_count() > 0);
+            !placed.is_empty()
+        });
+        let (mut used, none) = (HashSet::new(), Arc::new(ServiceView { name: "".into(), ports: Vec::new() }));
+        for id in self.proxies.keys() {
+            view::node_view(&self.state, id, |name| {
+                used.insert(name.clone());
+                self.services.get(name).unwrap_or(&none).clone()
+            });
+        }
+        self.services.retain(|name, _| used.contains(name));
+        self.services.shrink_to_fit();
+        self.proxies.shrink_to_fit();
+        self.sweep_at = SMALL.max(2 * (self.services.len() + self.proxies.len()));
     }
 
     fn connect(&mut self, proxy: &ProxyKey, translator: &mut Translator) -> Option<Snapshots> {
@@ -292,7 +349,11 @@ impl Mesh {
         }
         let snapshot = self.snapshot(proxy, translator, None)?;
         let (snapshots, receiver) = watch::channel(Some(Arc::new(snapshot)));
-        self.proxies.entry(proxy.id.clone()).or_default().insert(proxy.clone(), snapshots);
+        let placed = self.proxies.entry(proxy.id.clone()).or_default();
+        // A machine that comes back elsewhere leaves its old placement behind.
+        placed.retain(|_, snapshots| snapshots.receiver_count() > 0);
+        placed.insert(proxy.clone(), snapshots);
+        self.sweep();
         Some(receiver)
     }
 
@@ -300,11 +361,12 @@ impl Mesh {
         if let Some(snapshots) = self.watched(proxy) {
             return snapshots.borrow().clone();
         }
-        self.snapshot(proxy, translator, None).map(Arc::new)
+        let snapshot = self.snapshot(proxy, translator, None).map(Arc::new);
+        self.sweep();
+        snapshot
     }
 
-    /// The snapshots of a proxy that is connected, or was and has had no change since: the first change after the last
-    /// receiver has left drops them.
+    /// The snapshots of a proxy that is connected, or was and has not been swept out since.
     fn watched(&mut self, proxy: &ProxyKey) -> Option<&watch::Sender<Option<Arc<Snapshot>>>> {
         self.proxies.get(&proxy.id)?.get(proxy)
     }

@@ -12,7 +12,7 @@ mod gateway;
 mod service;
 mod sidecar;
 
-pub use affected::{Affected, affected};
+pub use affected::{Affected, affected, callers};
 pub use gateway::{GatewayRouteView, GatewayView, gateway_view};
 pub use service::{RouteRule, RouteView, ServicePort, ServiceView, Target, TargetPort, service_view};
 pub use sidecar::{BackendView, SidecarView, sidecar_view};

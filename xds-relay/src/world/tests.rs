@@ -147,3 +147,78 @@ async fn a_world_started_late_serves_what_a_world_started_early_serves() {
     let early = early.snapshot(proxy("web")).await.unwrap();
     assert_eq!(early, late.snapshot(proxy("web")).await.unwrap());
 }
+
+/// A mesh folded from entries, without a task around it.
+fn folded(entries: Vec<Entry>) -> Mesh {
+    let mut mesh = Mesh::empty(&key());
+    for (seq, entry) in (1..).zip(entries) {
+        mesh.fold(&Record { mesh: key(), seq, entry }).unwrap();
+    }
+    mesh
+}
+
+fn change(mesh: &mut Mesh, entry: Entry) {
+    let seq = mesh.state.seq() + 1;
+    mesh.fold(&Record { mesh: key(), seq, entry }).unwrap();
+}
+
+fn updated(name: &str, spec: Spec) -> Entry {
+    entry(Event::Updated { resource: ResourceId::new(Kind::VirtualNode, name), spec, token: None })
+}
+
+#[test]
+fn what_callers_cannot_see_of_a_node_makes_no_work_for_them() {
+    let nodes = vec![mesh(), node("cart", &[]), service("cart.local", "cart"), node("web", &["cart.local"])];
+    let (mut mesh, mut translator) = (folded(nodes), Translator::default());
+    let _watched = ["cart", "web"].map(|name| mesh.connect(&proxy(name), &mut translator).unwrap());
+    mesh.publish(&mut translator);
+    let id = |name: &str| ResourceId::new(Kind::VirtualNode, name);
+    let before = mesh.services.get(&Name::from("cart.local")).unwrap().clone();
+    change(&mut mesh, updated("cart", node_spec(8080, &["stock.local"])));
+    assert_eq!(mesh.stale(), [id("cart")]);
+    assert!(Arc::ptr_eq(&before, mesh.services.get(&Name::from("cart.local")).unwrap()));
+    change(&mut mesh, updated("cart", node_spec(9090, &["stock.local"])));
+    assert_eq!(mesh.stale(), [id("cart"), id("web")]);
+}
+
+#[test]
+fn placements_that_nobody_uses_go_when_another_connects() {
+    let (mut mesh, mut translator) = (folded(vec![mesh(), node("web", &[])]), Translator::default());
+    for last in 2..100 {
+        let bind = std::net::IpAddr::from([127, 0, 0, last]);
+        mesh.connect(&proxy("web").placed(Placement::Explicit { bind }), &mut translator).unwrap();
+    }
+    assert_eq!(mesh.proxies.values().map(HashMap::len).sum::<usize>(), 1);
+}
+
+#[test]
+fn views_and_proxies_that_nobody_uses_are_swept_out() {
+    let many = 5 * SMALL;
+    let mut entries = vec![mesh(), node("kept", &["kept.local"])];
+    entries.extend((0..many).map(|number| node(&format!("node-{number}"), &[&format!("service-{number}.local")])));
+    let (mut mesh, mut translator) = (folded(entries), Translator::default());
+    let _watched = mesh.connect(&proxy("kept"), &mut translator).unwrap();
+    let kept = mesh.services.get(&Name::from("kept.local")).unwrap().clone();
+    for number in 0..many {
+        let proxy = proxy(&format!("node-{number}"));
+        match number % 2 {
+            0 => drop(mesh.current(&proxy, &mut translator).unwrap()),
+            _ => drop(mesh.connect(&proxy, &mut translator).unwrap()),
+        }
+        assert!(mesh.services.len() + mesh.proxies.len() <= SMALL, "after {number}");
+    }
+    assert!(Arc::ptr_eq(&kept, mesh.services.get(&Name::from("kept.local")).unwrap()), "what is used stays the same");
+}
+
+#[test]
+fn a_deleted_mesh_leaves_next_to_nothing() {
+    let nodes = vec![mesh(), node("web", &["cart.local"])];
+    let (mut mesh, mut translator) = (folded(nodes), Translator::default());
+    let watched = mesh.connect(&proxy("web"), &mut translator).unwrap();
+    for resource in [ResourceId::new(Kind::VirtualNode, "web"), ResourceId::new(Kind::Mesh, "shop")] {
+        change(&mut mesh, entry(Event::Deleted { resource }));
+    }
+    mesh.publish(&mut translator);
+    assert!(watched.borrow().is_none());
+    assert!(mesh.services.is_empty() && mesh.proxies.is_empty());
+}

@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 pub struct Affected {
     /// Every proxy of the mesh; the sets below are empty then.
     pub everything: bool,
-    /// Virtual services whose view may differ.
+    /// Virtual services whose view may differ. Where it does, so does that of every one of their [`callers`].
     pub services: BTreeSet<Name>,
-    /// Virtual nodes and gateways whose view may differ.
+    /// Virtual nodes and gateways whose view may differ even if no service's does.
     pub nodes: BTreeSet<ResourceId>,
 }
 
@@ -32,7 +32,7 @@ pub fn affected(state: &MeshState, event: &Event) -> Affected {
             affected.nodes.insert(id.clone());
             for user in state.referrers(id) {
                 match (user.kind, &user.parent) {
-                    (Kind::VirtualService, _) => affected.service(state, &user.name),
+                    (Kind::VirtualService, _) => affected.service(&user.name),
                     (Kind::Route, Some(router)) => affected.router(state, router),
                     _ => {}
                 }
@@ -40,7 +40,7 @@ pub fn affected(state: &MeshState, event: &Event) -> Affected {
         }
         Kind::VirtualRouter => affected.router(state, &id.name),
         Kind::Route => id.parent.iter().for_each(|router| affected.router(state, router)),
-        Kind::VirtualService => affected.service(state, &id.name),
+        Kind::VirtualService => affected.service(&id.name),
         Kind::VirtualGateway => {
             affected.nodes.insert(id.clone());
         }
@@ -49,24 +49,26 @@ pub fn affected(state: &MeshState, event: &Event) -> Affected {
     affected
 }
 
+/// The virtual nodes and gateways that may call a service.
+pub fn callers(state: &MeshState, service: &Name) -> BTreeSet<ResourceId> {
+    let id = ResourceId::new(Kind::VirtualService, service.clone());
+    let caller = |user: &ResourceId| match user.kind {
+        Kind::VirtualNode => Some(user.clone()),
+        _ => user.parent_id(),
+    };
+    state.referrers(&id).filter_map(caller).collect()
+}
+
 impl Affected {
     fn router(&mut self, state: &MeshState, router: &Name) {
         for user in state.referrers(&ResourceId::new(Kind::VirtualRouter, router.clone())) {
             if user.kind == Kind::VirtualService {
-                self.service(state, &user.name);
+                self.service(&user.name);
             }
         }
     }
 
-    fn service(&mut self, state: &MeshState, service: &Name) {
-        if !self.services.insert(service.clone()) {
-            return;
-        }
-        for user in state.referrers(&ResourceId::new(Kind::VirtualService, service.clone())) {
-            match user.kind {
-                Kind::VirtualNode => self.nodes.extend([user.clone()]),
-                _ => self.nodes.extend(user.parent_id()),
-            }
-        }
+    fn service(&mut self, service: &Name) {
+        self.services.insert(service.clone());
     }
 }

@@ -63,12 +63,22 @@ pub struct Target {
 }
 
 /// The listener of a virtual node that takes a route's traffic.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Two are equal where callers see no difference: they see this listener and how the node is found. What else the spec
+/// says is for the node's own proxy, and a change of that changes nobody else's view.
+#[derive(Debug, Clone)]
 pub struct TargetPort {
-    /// The node's spec.
+    /// The node's spec, of which only the above may be looked at.
     pub spec: Arc<VirtualNodeSpec>,
     /// Which of its listeners.
     pub listener: usize,
+}
+
+impl PartialEq for TargetPort {
+    fn eq(&self, other: &Self) -> bool {
+        let seen = |port: &Self| (port.spec.listeners.get(port.listener).cloned(), port.spec.service_discovery.clone());
+        self.listener == other.listener && (Arc::ptr_eq(&self.spec, &other.spec) || seen(self) == seen(other))
+    }
 }
 
 impl TargetPort {

@@ -275,6 +275,13 @@ struct Seen {
     nodes: BTreeMap<ResourceId, Option<NodeView>>,
 }
 
+impl Seen {
+    fn changed_since<'s>(&'s self, before: &'s Self) -> impl Iterator<Item = &'s Name> {
+        let changed = |(name, view): &(&Name, &ServiceView)| before.services.get(*name) != Some(*view);
+        self.services.iter().filter(changed).map(|(name, _)| name)
+    }
+}
+
 fn seen(state: &MeshState) -> Seen {
     let names = || ["a", "b"].into_iter().map(Name::from);
     let services = names().map(|name| (name.clone(), service_view(state, &name))).collect();
@@ -306,7 +313,9 @@ proptest! {
                 prop_assert!(told || before.services.get(name) == Some(view), "service {name} by {event:?}");
             }
             for (id, view) in &after.nodes {
+                let called = |service| callers(&state, service).contains(id);
                 let told = affected.everything || affected.nodes.contains(id);
+                let told = told || after.changed_since(&before).any(called);
                 prop_assert!(told || before.nodes.get(id) == Some(view), "{id} by {event:?}");
             }
         }
@@ -339,6 +348,32 @@ fn a_change_affects_those_who_can_see_it_and_nobody_else() {
     let event = Event::Deleted { resource: ResourceId::child(Kind::Route, "r", "x") };
     let told = affected(&state, &event);
     assert_eq!(told.services, [Name::from("s")].into());
-    let nodes = [ResourceId::new(Kind::VirtualGateway, "g"), ResourceId::new(Kind::VirtualNode, "client")];
-    assert_eq!(told.nodes, nodes.into());
+    assert_eq!(told.nodes, [].into());
+    let nodes = [ResourceId::new(Kind::VirtualNode, "client"), ResourceId::new(Kind::VirtualGateway, "g")];
+    assert_eq!(callers(&state, &"s".into()), nodes.into());
+}
+
+#[test]
+fn callers_see_nothing_of_a_node_but_how_it_is_found_and_where_it_listens() {
+    let node = |backends: &[&str], hostname: &str, timeout: i64| {
+        let json = json!({
+            "listeners": [{
+                "portMapping": { "port": 80, "protocol": "http" },
+                "timeout": { "http": { "idle": { "unit": "s", "value": timeout } } },
+            }],
+            "serviceDiscovery": { "dns": { "hostname": hostname } },
+            "backends": backends.iter().map(|name| json!({ "virtualService": { "virtualServiceName": name } })).collect::<Vec<_>>(),
+        });
+        let change = Change::Create { spec: spec(Kind::VirtualNode, json), tags: tags(&[]), token: None };
+        let state = given([
+            mesh(),
+            Command { target: ResourceId::new(Kind::VirtualNode, "a"), change },
+            service_by_node("s", "a"),
+        ])
+        .state;
+        view_of(&state, "s")
+    };
+    assert_eq!(node(&[], "a.local", 1), node(&["t", "u"], "a.local", 1));
+    assert_ne!(node(&[], "a.local", 1), node(&[], "b.local", 1));
+    assert_ne!(node(&[], "a.local", 1), node(&[], "a.local", 2), "callers are told of everything of the listener");
 }
