@@ -58,7 +58,7 @@ pub struct Reaction {
 pub struct TypeReport {
     /// The type.
     pub of: ResourceType,
-    /// How many resources the Envoy has, or was sent.
+    /// How many resources of its snapshot the Envoy has, or was sent.
     pub resources: usize,
     /// What it was sent.
     pub sent: Version,
@@ -141,7 +141,7 @@ impl Session {
     pub fn report(&self) -> impl Iterator<Item = TypeReport> {
         self.subscriptions.iter().filter(|subscription| subscription.started).map(|subscription| TypeReport {
             of: subscription.of,
-            resources: subscription.resources(),
+            resources: subscription.resources(&self.snapshot),
             sent: subscription.version(),
             acknowledged: subscription.acknowledged,
             refused: subscription.refusal.clone().map(|why| (why, subscription.refused().cloned().collect())),

@@ -175,9 +175,10 @@ impl Subscription {
         !self.is_pending() && self.flight.is_none() && self.refused.is_empty()
     }
 
-    /// How many resources the Envoy has.
-    pub fn resources(&self) -> usize {
-        self.held.values().filter(|held| matches!(held, Held::Sent(_))).count()
+    /// How many resources of a snapshot the Envoy has. What it keeps for a listener that drains is no longer served.
+    pub fn resources(&self, snapshot: &Snapshot) -> usize {
+        let served = snapshot.of(self.of);
+        self.held.iter().filter(|(name, held)| matches!(held, Held::Sent(_)) && served.contains_key(*name)).count()
     }
 
     /// The names whose present content the Envoy refuses.

@@ -743,3 +743,16 @@ fn a_refused_resource_that_goes_away_is_forgotten() {
     stream.settle(sent);
     assert!(stream.session.seq().is_some());
 }
+
+#[test]
+fn what_a_draining_listener_still_uses_is_not_counted_as_served() {
+    let mut stream = Stream::delta(&[(Route, "r1", "a"), (Route, "r2", "a")]);
+    let sent = stream.subscribe(Route, &["r1", "r2"]);
+    stream.settle(sent);
+    assert_eq!(stream.report(Route).resources, 2);
+    let sent = stream.change(&[(Route, "r2", "a")]);
+    stream.settle(sent);
+    assert_eq!(stream.report(Route).resources, 1);
+    stream.unsubscribe(Route, &["r1"]);
+    assert_eq!(stream.report(Route).resources, 1);
+}
