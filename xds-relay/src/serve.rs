@@ -8,6 +8,7 @@
 pub mod codec;
 pub mod session;
 
+mod refusal;
 mod stream;
 mod subscription;
 

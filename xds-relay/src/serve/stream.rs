@@ -1,8 +1,8 @@
 //! One stream: what comes in, goes to the session; what the session says, goes out.
 
-use super::Ads;
 use super::codec::{Protocol, Request, Response};
 use super::session::{Session, Verdict};
+use super::{Ads, refusal};
 use crate::proxies::{Connected, Facts, Listed, lock};
 use crate::proxy::ProxyKey;
 use crate::snapshot::ResourceType;
@@ -167,7 +167,8 @@ impl Stream {
             Some((of, Verdict::Refused { message, names })) => {
                 metrics::counter!("remesh_nacks_total", "type" => of.short()).increment(1);
                 let Facts { node_id, .. } = self.facts();
-                tracing::warn!(node.id = %node_id, r#type = of.short(), ?names, seq, message, "Envoy refused resources");
+                let reason = refusal::reason(&message);
+                tracing::warn!(node.id = %node_id, r#type = of.short(), ?names, seq, reason, "Envoy refused resources");
             }
             None => {}
         }
