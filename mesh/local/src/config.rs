@@ -42,8 +42,12 @@ impl Config {
         Self { api_addr: any, xds_addr: any, admin_addr: any, ..Self::default() }
     }
 
-    /// Account and region become part of every ARN, and ARNs are kept by clients for ever: nonsense is refused here.
+    /// Account and region become part of every ARN, and ARNs are kept by clients for ever: nonsense is refused here. So is
+    /// SQLite's word for memory, which would name a file.
     pub(crate) fn check(&self) -> Result<(), StartError> {
+        if self.data.as_deref().is_some_and(|file| file.as_os_str() == ":memory:") {
+            return Err(StartError::Memory);
+        }
         if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(StartError::Account(self.account.clone()));
         }
@@ -66,6 +70,13 @@ mod tests {
             assert!(matches!(config.check(), Err(StartError::Account(_))), "{account}");
         }
         assert!(Config::default().check().is_ok());
+    }
+
+    #[test]
+    fn sqlites_word_for_memory_names_no_file() {
+        let config = Config { data: Some(":memory:".into()), ..Config::default() };
+        let refused = config.check().unwrap_err();
+        assert!(matches!(refused, StartError::Memory) && refused.to_string().contains("leave --data out"), "{refused}");
     }
 
     #[test]

@@ -13,6 +13,11 @@ pub enum StartError {
     /// The region cannot be part of an ARN.
     #[error("--region {0:?} is not an AWS region: give a name such as us-east-1")]
     Region(String),
+    /// SQLite's word for a database in memory, where a file is to be named.
+    #[error(
+        "--data :memory: names no file: leave --data out to keep everything in memory, or write ./:memory: for the file"
+    )]
+    Memory,
     /// An address cannot be listened on.
     #[error("{}", listen_message(*side, *addr, source))]
     Listen {
