@@ -6,7 +6,7 @@ use crate::proxy::ProxyKey;
 use crate::world::{ConnectError, World};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -35,6 +35,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/proxies", get(async |State(admin): State<Admin>| Json(admin.proxies.json())))
         .route("/snapshot", get(snapshot))
         .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
         .with_state(admin)
 }
 
@@ -95,6 +96,11 @@ async fn unknown(uri: Uri) -> Response {
     let message =
         format!("there is no {}; there are /healthz, /readyz, /metrics, /proxies and /snapshot?node=…", uri.path());
     refusal(StatusCode::NOT_FOUND, &message)
+}
+
+async fn not_allowed(method: Method, uri: Uri) -> Response {
+    let message = format!("{} is only looked at: use GET, not {method}", uri.path());
+    ([(header::ALLOW, "GET,HEAD")], refusal(StatusCode::METHOD_NOT_ALLOWED, &message)).into_response()
 }
 
 fn refusal(status: StatusCode, message: &str) -> Response {

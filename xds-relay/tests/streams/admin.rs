@@ -70,11 +70,30 @@ async fn what_streams_do_is_counted() {
     let first = stream.next().await;
     stream.accept(&first).await;
     bed.proxies_when(|proxies| proxies.len() == 1 && proxies[0]["inSync"] == true).await;
+    bed.move_cart(9090).await;
+    stream.next().await;
     let (status, text) = bed.get("/metrics").await;
     assert_eq!(status, 200);
-    for name in
-        ["remesh_responses_total", "remesh_response_bytes_total", "remesh_acks_total", "remesh_connected_proxies"]
-    {
+    for name in [
+        "remesh_responses_total",
+        "remesh_response_bytes_total",
+        "remesh_acks_total",
+        "remesh_connected_proxies",
+        "remesh_folded_records_total",
+    ] {
         assert!(text.contains(name), "{name} in {text}");
+    }
+    assert!(!text.contains("mesh="), "a series for every mesh ever seen would never end: {text}");
+}
+
+#[tokio::test]
+async fn what_is_only_looked_at_says_so_to_whoever_would_change_it() {
+    let bed = Bed::start().await;
+    for path in ["/healthz", "/readyz", "/metrics", "/proxies", "/snapshot?node=x"] {
+        let answer = bed.post(path).await;
+        assert_eq!(answer.0, 405, "{path}");
+        let body: serde_json::Value = serde_json::from_str(&answer.1).unwrap();
+        let message = body["message"].as_str().unwrap();
+        assert!(message.contains("use GET, not POST"), "{path}: {message}");
     }
 }

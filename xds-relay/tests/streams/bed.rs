@@ -97,8 +97,17 @@ impl Bed {
 
     /// `GET path` of the admin endpoints: status and body.
     pub async fn get(&self, path: &str) -> (u16, String) {
+        self.http("GET", path).await
+    }
+
+    /// `POST path` of the admin endpoints.
+    pub async fn post(&self, path: &str) -> (u16, String) {
+        self.http("POST", path).await
+    }
+
+    async fn http(&self, method: &str, path: &str) -> (u16, String) {
         let mut connection = TcpStream::connect(self.relay.admin_addr()).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
         connection.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await.unwrap();
