@@ -21,6 +21,8 @@ pub const WEIGHTED_TARGETS: RangeInclusive<usize> = 1..=10;
 
 /// `HttpRouteHeaders`, `GrpcRouteMetadataList`, `HttpQueryParameters` and the gateway's twins: members.
 pub const MATCHERS: RangeInclusive<usize> = 1..=10;
+/// `QueryParameterName`, of which the model says nothing: bytes, as Envoy bounds them.
+pub const QUERY_PARAMETER: RangeInclusive<usize> = 1..=1024;
 /// `HeaderName`: characters.
 pub const HEADER_NAME: RangeInclusive<usize> = 1..=50;
 /// `HeaderMatch`: characters.

@@ -13,7 +13,9 @@ pub(super) fn check(at: &Place, logging: Option<&Logging>) {
     let format = &at.member("format");
     match &file.format {
         Some(LoggingFormat::Json(pairs)) => format.member("json").each(pairs, check_pair),
-        Some(LoggingFormat::Text(line)) => format.member("text").length(line, limits::TEXT_FORMAT),
+        Some(LoggingFormat::Text(line)) => {
+            format.member("text").length(line, limits::TEXT_FORMAT);
+        }
         None => {}
     }
 }

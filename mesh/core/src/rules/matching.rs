@@ -3,6 +3,7 @@
 use super::place::Place;
 use super::{limits, pattern, text};
 use crate::spec::{HeaderMatch, HeaderMatchMethod, HttpPathMatch, HttpQueryParameter};
+use std::ops::RangeInclusive;
 
 /// Exactly one of the protocols of a route must be there; which are is told by name.
 pub(super) fn one_route(at: &Place, routes: &[(&str, bool)]) {
@@ -30,8 +31,7 @@ pub(super) fn path(at: &Place, prefix: Option<&str>, path: Option<&HttpPathMatch
             text::path(&at.member("exact"), exact);
         }
         (None, Some(regex)) => {
-            at.member("regex").length(regex, limits::PATH);
-            pattern::check(&at.member("regex"), regex);
+            expression(&at.member("regex"), regex, limits::PATH);
         }
         (None, None) => at.refuse("has neither exact nor regex, must have one of them"),
         (Some(_), Some(_)) => at.refuse("has both exact and regex, must have one of them"),
@@ -41,7 +41,9 @@ pub(super) fn path(at: &Place, prefix: Option<&str>, path: Option<&HttpPathMatch
 /// Headers, or gRPC metadata.
 pub(super) fn headers(at: &Place, headers: Option<&Vec<HeaderMatch>>) {
     let Some(headers) = headers else { return };
-    at.count(headers, limits::MATCHERS);
+    if !at.count(headers, limits::MATCHERS) {
+        return;
+    }
     at.each(headers, |at, header| {
         text::header_name(&at.member("name"), &header.name);
         if let Some(method) = &header.r#match {
@@ -56,14 +58,20 @@ fn value(at: &Place, method: &HeaderMatchMethod) {
         HeaderMatchMethod::Prefix(text) => piece(&at.member("prefix"), text),
         HeaderMatchMethod::Suffix(text) => piece(&at.member("suffix"), text),
         HeaderMatchMethod::Regex(regex) => {
-            at.member("regex").length(regex, limits::HEADER_MATCH);
-            pattern::check(&at.member("regex"), regex);
+            expression(&at.member("regex"), regex, limits::HEADER_MATCH);
         }
         HeaderMatchMethod::Range(range) if range.end <= range.start => {
             let (start, end) = (range.start, range.end);
             at.member("range").member("end").refuse(format!("is {end}, must be more than start, which is {start}"));
         }
         HeaderMatchMethod::Range(_) => {}
+    }
+}
+
+/// A regular expression. One that is too long is not read: its length is what there is to mend.
+fn expression(at: &Place, regex: &str, bounds: RangeInclusive<usize>) {
+    if at.length(regex, bounds) {
+        pattern::check(at, regex);
     }
 }
 
@@ -74,9 +82,11 @@ fn piece(at: &Place, text: &str) {
 
 pub(super) fn query_parameters(at: &Place, parameters: Option<&Vec<HttpQueryParameter>>) {
     let Some(parameters) = parameters else { return };
-    at.count(parameters, limits::MATCHERS);
+    if !at.count(parameters, limits::MATCHERS) {
+        return;
+    }
     at.each(parameters, |at, parameter| {
-        text::given(&at.member("name"), &parameter.name);
+        text::query_parameter(&at.member("name"), &parameter.name);
         if let Some(exact) = parameter.r#match.as_ref().and_then(|it| it.exact.as_deref()) {
             text::plain(&at.member("match").member("exact"), exact);
         }

@@ -54,24 +54,28 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// A text of so many characters.
-    pub(super) fn length(&self, value: &str, bounds: RangeInclusive<usize>) {
-        let length = value.chars().count();
-        if !bounds.contains(&length) {
-            self.refuse(format!("has {length} characters, must have between {} and {}", bounds.start(), bounds.end()));
-        }
+    /// A text of so many characters; answers whether it is.
+    pub(super) fn length(&self, value: &str, bounds: RangeInclusive<usize>) -> bool {
+        self.so_many(value.chars().count(), "characters", bounds)
     }
 
-    /// A list of so many members.
-    pub(super) fn count<T>(&self, list: &[T], bounds: RangeInclusive<usize>) {
-        if !bounds.contains(&list.len()) {
-            self.refuse(format!(
-                "has {} members, must have between {} and {}",
-                list.len(),
-                bounds.start(),
-                bounds.end()
-            ));
+    /// A text of so many bytes; answers whether it is.
+    pub(super) fn bytes(&self, value: &str, bounds: RangeInclusive<usize>) -> bool {
+        self.so_many(value.len(), "bytes", bounds)
+    }
+
+    /// A list of so many members; answers whether it is, so that one which is far too long is not gone through.
+    pub(super) fn count<T>(&self, list: &[T], bounds: RangeInclusive<usize>) -> bool {
+        self.so_many(list.len(), "members", bounds)
+    }
+
+    fn so_many(&self, given: usize, what: &str, bounds: RangeInclusive<usize>) -> bool {
+        let right = bounds.contains(&given);
+        if !right {
+            let (least, most) = (bounds.start(), bounds.end());
+            self.refuse(format!("has {given} {what}, must have between {least} and {most}"));
         }
+        right
     }
 
     /// Asks every member of a list, where there is a list.

@@ -115,7 +115,13 @@ fn header_matches_are_headers_and_ranges_are_ranges() {
 fn query_parameters_have_names() {
     let query = |name: &str| http_route(json!({ "prefix": "/", "queryParameters": [{ "name": name }] }));
     accepted(Kind::Route, query("page"));
-    refused(Kind::Route, query(""), &["spec.httpRoute.match.queryParameters[0].name"]);
+    accepted(Kind::Route, query(&"é".repeat(512)));
+    for name in [String::new(), "a".repeat(1025), "é".repeat(513)] {
+        refused(Kind::Route, query(&name), &["spec.httpRoute.match.queryParameters[0].name"]);
+    }
+    let gateway = json!({ "prefix": "/", "queryParameters": [{ "name": "a".repeat(1025) }] });
+    let at = "spec.httpRoute.match.queryParameters[0].name";
+    refused(Kind::GatewayRoute, gateway_route(gateway, json!({ "prefix": { "value": "/" } })), &[at]);
 }
 
 #[test]
@@ -141,6 +147,14 @@ fn regular_expressions_are_those_of_re2() {
         "(a{30}){30}",
         "(a{300})(b{300})c{300}",
         r"\<b\>",
+        "[a-z]{990}",
+        "(?s).{990}",
+        "(?i)[a-z]{990}",
+        "(a{8}){90}",
+        r"\p{^Greek}\p{Any}\p{Old_Italic}",
+        "[[:^word:]]",
+        "é{900}",
+        r"(?i)/api/v[0-9]+/(users|carts)/[^/]+(/items/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?",
     ] {
         accepted(Kind::Route, http_route(json!({ "path": { "regex": pattern } })));
     }
@@ -170,12 +184,74 @@ fn regular_expressions_are_those_of_re2() {
         "[z-a]",
         r"a\",
         r"[\b]",
+        // Programs that are too large.
+        "[a-z]{1000}",
+        ".{1000}",
+        "(?s).{1000}",
+        "(.{10}){100}",
+        "(a*){1000}",
+        "x{0,1000}",
+        "x{1000,}",
+        "(x{1000}){1}",
+        "a{1000}b{1000}",
+        "(?i:A{999})|b{999}",
+        "((a{100}){10}){1}",
+        "(?i)é{1000}",
+        "[é]{1000}",
+        r"\Q{\E{1000}",
+        // Repetitions of repetitions.
+        "((a{2}){250}){2}",
+        "(((a{2}){2}){251})",
+        "(((((a{2}){2}){5}){5}){11})",
+        "(((a{2}){2}){250})",
+        "(((((a{2}){2}){5}){5}){10})",
+        // Classes that RE2 has not.
+        r"\p{Cn}",
+        r"\p{LC}",
+        r"\p{Grek}",
+        r"\p{Latn}",
+        r"\p{GREEK}",
+        r"\p{Zyyy}",
+        r"\p{OldItalic}",
+        r"\p{Garay}",
+        r"[\p{Grek}]",
+        r"\pX",
+        r"\p{",
+        r"\p",
+        "[[:foo:]]",
+        "[[:ALPHA:]]",
+        // Names of groups.
+        "(?P<a.b>x)",
+        "(?P<a[0]>x)",
+        "(?P<é>x)",
+        "(?<a-b>x)",
     ] {
         refused(Kind::Route, http_route(json!({ "path": { "regex": pattern } })), &["spec.httpRoute.match.path.regex"]);
     }
     let header = json!({ "name": "n", "match": { "regex": "(?=x)" } });
     let at = "spec.httpRoute.match.headers[0].match.regex";
     refused(Kind::Route, http_route(json!({ "headers": [header] })), &[at]);
+}
+
+#[test]
+fn an_expression_that_is_too_long_is_not_read_nor_are_too_many() {
+    let long = "(".repeat(1 << 20);
+    refused(Kind::Route, http_route(json!({ "path": { "regex": long } })), &["spec.httpRoute.match.path.regex"]);
+    let broken = json!({ "name": "n", "match": { "regex": "(" } });
+    let many = json!({ "prefix": "/", "headers": vec![broken; 11] });
+    refused(Kind::Route, http_route(many), &["spec.httpRoute.match.headers"]);
+}
+
+#[test]
+fn the_worst_expressions_are_judged_at_once() {
+    let nested = format!("{}a{}", "(".repeat(84), ")*".repeat(84));
+    let begun = std::time::Instant::now();
+    for regex in [r"[\pL]{40}".into(), nested, r"\pS".repeat(85), format!("(?i)[{}]", "é".repeat(120))] {
+        let headers = vec![json!({ "name": "n", "match": { "regex": regex } }); 10];
+        let _ = paths(Kind::Route, &http_route(json!({ "prefix": "/", "headers": headers })));
+    }
+    // Ten milliseconds are usual, without optimisation; building what could match took minutes.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -27,6 +27,12 @@ pub(super) fn hostname(at: &Place, host: &str) {
     }
 }
 
+/// A query parameter's name. Envoy's field for it is bounded in bytes.
+pub(super) fn query_parameter(at: &Place, name: &str) {
+    at.bytes(name, limits::QUERY_PARAMETER);
+    plain(at, name);
+}
+
 /// A path or its beginning. One that begins otherwise would match nothing.
 pub(super) fn path(at: &Place, path: &str) {
     if !path.starts_with('/') {
