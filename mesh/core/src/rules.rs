@@ -70,8 +70,12 @@ pub fn check_tags(tags: &Tags) -> Vec<Violation> {
     tags.iter()
         .flat_map(|(key, value)| {
             collect(&format!("tags[{key}]"), |at| {
-                at.member("key").length(key, limits::TAG_KEY);
-                at.member("value").length(value, limits::TAG_VALUE);
+                text::tag(&at.member("key"), key, limits::TAG_KEY);
+                text::tag(&at.member("value"), value, limits::TAG_VALUE);
+                // AWS keeps these for itself, in any spelling.
+                if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
+                    at.member("key").refuse("begins with `aws:`, which is reserved");
+                }
             })
         })
         .collect()

@@ -77,7 +77,10 @@ fn check_target(at: &Place, target: &GatewayRouteTarget) {
 fn check_hostname(at: &Place, hostname: Option<&GatewayRouteHostnameMatch>) {
     let Some(hostname) = hostname else { return };
     match (&hostname.exact, &hostname.suffix) {
-        (Some(exact), None) => text::hostname(&at.member("exact"), exact),
+        (Some(exact), None) => {
+            text::hostname(&at.member("exact"), exact);
+            text::host_and_port(&at.member("exact"), exact);
+        }
         (None, Some(suffix)) => {
             let at = &at.member("suffix");
             text::hostname(at, suffix);

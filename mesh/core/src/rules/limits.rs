@@ -34,6 +34,9 @@ pub const METHOD_NAME: RangeInclusive<usize> = 1..=50;
 /// `ExactHostName`, `SuffixHostname`, and by DNS any host name: characters.
 pub const HOSTNAME: RangeInclusive<usize> = 1..=253;
 
+/// `Backends`, which the model does not bound: members. Every one is configuration of the node's proxy.
+pub const BACKENDS: RangeInclusive<usize> = 0..=5000;
+
 /// `MaxRetries`.
 pub const MAX_RETRIES: RangeInclusive<i64> = 0..=u32::MAX as i64;
 /// `HttpRetryPolicyEvents`: members.

@@ -6,6 +6,7 @@ use crate::spec::{
     ConnectionPool, HealthCheckPolicy, HttpTimeout, Listener, ListenerTimeout, OutlierDetection, PortMapping,
     PortProtocol, TcpTimeout,
 };
+use std::collections::HashSet;
 
 /// A listener of a virtual node.
 pub(super) fn check(at: &Place, listener: &Listener) {
@@ -24,14 +25,13 @@ pub(super) fn check_mapping(at: &Place, mapping: PortMapping) {
 
 /// No two listeners of one resource may have one port: Envoy could not tell their connections apart.
 pub(super) fn check_distinct(at: &Place, mappings: impl Iterator<Item = PortMapping>) {
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     for (index, mapping) in mappings.enumerate() {
-        if seen.contains(&mapping.port) {
+        if !seen.insert(mapping.port) {
             let port = mapping.port;
             let at = &at.item(index);
             at.member("portMapping").member("port").refuse(format!("is {port}, which another listener has already"));
         }
-        seen.push(mapping.port);
     }
 }
 

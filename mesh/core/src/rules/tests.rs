@@ -478,3 +478,43 @@ fn tags_have_their_lengths() {
     assert_eq!(check_tags(&tags("", "v")).len(), 1);
     assert_eq!(check_tags(&tags("k", &"v".repeat(257)))[0].path, "tags[k].value");
 }
+
+#[test]
+fn tags_are_text_and_not_those_of_aws() {
+    let told = |key: &str, value: &str| {
+        let tags = Tags::from([(key.to_owned(), value.to_owned())]);
+        check_tags(&tags).into_iter().map(|it| it.path.rsplit('.').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("team:aws:x", "aws:y"), Vec::<String>::new());
+    for key in ["aws:", "aws:x", "AWS:x", "aWs:é", "a\tb", "a\u{85}"] {
+        assert_eq!(told(key, ""), ["key"], "{key:?}");
+    }
+    assert_eq!(told("k", "a\0"), ["value"]);
+}
+
+#[test]
+fn an_exact_host_has_a_name_and_maybe_a_port() {
+    let host = |exact: &str| gateway_route(json!({ "hostname": { "exact": exact } }), Value::Null);
+    for exact in ["shop.example", "shop.example:80", "10.0.0.1:65535", "a"] {
+        accepted(Kind::GatewayRoute, host(exact));
+    }
+    for exact in [":80", "a:", "a:0", "a:65536", ":", "a:b:80", "a:80b", "::1"] {
+        refused(Kind::GatewayRoute, host(exact), &["spec.httpRoute.match.hostname.exact"]);
+    }
+}
+
+#[test]
+fn many_backends_and_listeners_are_judged_at_once() {
+    let backends = |count: usize| {
+        let backend = |n: usize| json!({ "virtualService": { "virtualServiceName": format!("s{n}.local") } });
+        json!({ "backends": (0..count).map(backend).collect::<Vec<_>>() })
+    };
+    accepted(Kind::VirtualNode, backends(5000));
+    refused(Kind::VirtualNode, backends(5001), &["spec.backends"]);
+    let listener = |n: usize| json!({ "portMapping": { "port": n % 65535 + 1, "protocol": "http" } });
+    let listeners = (0..65536).map(listener).collect::<Vec<_>>();
+    let begun = std::time::Instant::now();
+    let at = "spec.listeners[65535].portMapping.port";
+    refused(Kind::VirtualNode, json!({ "listeners": listeners }), &[at]);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+}

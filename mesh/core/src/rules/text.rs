@@ -3,6 +3,7 @@
 use super::limits;
 use super::place::Place;
 use crate::resource::Kind;
+use std::ops::RangeInclusive;
 
 /// The name of a resource, in its own request or where another refers to it.
 ///
@@ -24,6 +25,27 @@ pub(super) fn hostname(at: &Place, host: &str) {
     at.length(host, limits::HOSTNAME);
     if !host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')) {
         at.refuse(format!("is `{}`, must be a host name or an IP address", host.escape_debug()));
+    }
+}
+
+/// A host that has a name, and a port if there is anything more. The part before the port names a virtual host of
+/// Envoy's, which must be called something.
+pub(super) fn host_and_port(at: &Place, host: &str) {
+    let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+    let is_port = |port: &str| port.bytes().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|it| it > 0);
+    if name.is_empty() || !port.is_none_or(is_port) {
+        at.refuse(format!(
+            "is `{}`, must be a host name, with `:` and a port from 1 to 65535 or without",
+            host.escape_debug()
+        ));
+    }
+}
+
+/// A tag's key or value.
+pub(super) fn tag(at: &Place, text: &str, bounds: RangeInclusive<usize>) {
+    at.length(text, bounds);
+    if text.chars().any(char::is_control) {
+        at.refuse(format!("is `{}`, must not have control characters", text.escape_debug()));
     }
 }
 

@@ -2,9 +2,10 @@
 //! node is visible and harmless.
 
 use super::place::Place;
-use super::{discovery, listener, logging, text, tls};
+use super::{discovery, limits, listener, logging, text, tls};
 use crate::resource::Kind;
 use crate::spec::{Backend, VirtualNodeSpec};
+use std::collections::HashSet;
 
 pub(super) fn check(at: &Place, spec: &VirtualNodeSpec) {
     tls::check_defaults(&at.member("backendDefaults"), spec.backend_defaults.as_ref());
@@ -19,7 +20,10 @@ pub(super) fn check(at: &Place, spec: &VirtualNodeSpec) {
 }
 
 fn check_backends(at: &Place, backends: &[Backend]) {
-    let mut seen = Vec::new();
+    if !at.count(backends, limits::BACKENDS) {
+        return;
+    }
+    let mut seen = HashSet::new();
     for (index, Backend::VirtualService(backend)) in backends.iter().enumerate() {
         let at = &at.item(index);
         let at = &at.member("virtualService");
@@ -27,9 +31,8 @@ fn check_backends(at: &Place, backends: &[Backend]) {
         tls::check_policy(&at.member("clientPolicy"), backend.client_policy.as_ref());
         text::resource_name(&at.member("virtualServiceName"), Kind::VirtualService, name);
         // Two policies for one service: one of them would not be kept.
-        if seen.contains(&name) {
+        if !seen.insert(name) {
             at.member("virtualServiceName").refuse(format!("is `{name}`, which another backend names already"));
         }
-        seen.push(name);
     }
 }
