@@ -96,8 +96,8 @@ pub enum OpenError {
     },
     /// It has several names.
     #[error(
-        "`{}` has another name (a hard link), and what is beside it belongs to one name only; remove the other, or copy \
-         the file",
+        "`{}` has another name (a hard link), and the newest commits may be in a file beside one of them; keep the name \
+         that has a `-wal` beside it, and remove the other",
         path.display()
     )]
     Linked {
