@@ -344,15 +344,16 @@ impl Mesh {
     }
 
     fn connect(&mut self, proxy: &ProxyKey, translator: &mut Translator) -> Option<Snapshots> {
+        if let Some(placed) = self.proxies.get_mut(&proxy.id) {
+            // A machine that comes back elsewhere leaves its old placement behind.
+            placed.retain(|other, snapshots| other == proxy || snapshots.receiver_count() > 0);
+        }
         if let Some(snapshots) = self.watched(proxy) {
             return Some(snapshots.subscribe()).filter(|snapshots| snapshots.borrow().is_some());
         }
         let snapshot = self.snapshot(proxy, translator, None)?;
         let (snapshots, receiver) = watch::channel(Some(Arc::new(snapshot)));
-        let placed = self.proxies.entry(proxy.id.clone()).or_default();
-        // A machine that comes back elsewhere leaves its old placement behind.
-        placed.retain(|_, snapshots| snapshots.receiver_count() > 0);
-        placed.insert(proxy.clone(), snapshots);
+        self.proxies.entry(proxy.id.clone()).or_default().insert(proxy.clone(), snapshots);
         self.sweep();
         Some(receiver)
     }

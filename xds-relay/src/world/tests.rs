@@ -189,6 +189,11 @@ fn placements_that_nobody_uses_go_when_another_connects() {
         mesh.connect(&proxy("web").placed(Placement::Explicit { bind }), &mut translator).unwrap();
     }
     assert_eq!(mesh.proxies.values().map(HashMap::len).sum::<usize>(), 1);
+    let _stays = mesh.connect(&proxy("web"), &mut translator).unwrap();
+    let elsewhere = Placement::Explicit { bind: std::net::IpAddr::from([127, 0, 0, 2]) };
+    drop(mesh.connect(&proxy("web").placed(elsewhere), &mut translator).unwrap());
+    let _another = mesh.connect(&proxy("web"), &mut translator).unwrap();
+    assert_eq!(mesh.proxies.values().map(HashMap::len).sum::<usize>(), 1);
 }
 
 #[test]
