@@ -19,6 +19,7 @@ mod request;
 mod serve;
 
 pub use app::{App, AppConfig};
+pub use request::Body;
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -3,6 +3,7 @@
 //! Here ends what only HTTP knows. Whatever cannot be read is a `BadRequestException` that says where and why.
 
 mod body;
+mod json;
 mod percent;
 mod query;
 

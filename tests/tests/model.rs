@@ -22,6 +22,7 @@ mod samples;
 #[path = "model/service.rs"]
 mod service;
 
+use functions::Body;
 use mesh_core::{Kind, Spec};
 use samples::{Sample, Walk};
 use serde_json::{Value, json};
@@ -134,6 +135,38 @@ fn a_value_of_the_wrong_type_is_refused() {
             assert!(read(kind, &spec).is_err(), "{kind} is read with {at}, {}, as {wrong}", shape.name());
         });
     }
+}
+
+/// A spec as a request's body has it.
+fn requested(kind: Kind, spec: &Value) -> Result<Spec, functions::error::ApiError> {
+    Body::parse(json!({ "spec": spec }).to_string().as_bytes())?.spec(kind)
+}
+
+#[test]
+fn a_request_says_what_an_event_says() {
+    let model = Model::find();
+    for (kind, _, sample) in samples(&model, Walk::Everything) {
+        assert_eq!(requested(kind, &sample.value).unwrap(), read(kind, &sample.value).unwrap(), "{kind} {sample}");
+    }
+}
+
+#[test]
+fn a_list_in_place_of_a_structure_is_refused_where_it_is() {
+    let model = Model::find();
+    let mut asked = 0;
+    for (kind, root, sample) in samples(&model, Walk::Everything) {
+        samples::visit(&model, &root, &sample.value, &mut |at, shape, value| {
+            let Some(members) = value.as_object().filter(|_| shape.kind() == "structure") else { return };
+            for list in [json!([]), members.values().cloned().collect()] {
+                let mut spec = sample.value.clone();
+                *at.of(&mut spec) = list;
+                let message = requested(kind, &spec).unwrap_err().message;
+                assert!(message.starts_with(&format!("spec{at}: is a list, must be ")), "{kind} {at}: {message}");
+                asked += 1;
+            }
+        });
+    }
+    assert!(asked > 1000, "only {asked} lists asked for");
 }
 
 #[test]

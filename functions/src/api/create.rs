@@ -18,7 +18,7 @@ pub async fn create(app: &App, kind: Kind, mut request: Request) -> Result<Respo
     };
     let target = ResourceId { kind, parent: request.parent().cloned(), name };
     about(&mesh, &target);
-    let (spec, tags, token) = (body.spec(kind)?, body.tags()?.unwrap_or_default(), body.optional("clientToken")?);
+    let (spec, tags, token) = (body.spec(kind)?, body.tags()?.unwrap_or_default(), body.token()?);
     // Too many for a resource is an exception of TagResource alone; here the list itself is too long.
     if tags.len() > MAX_TAGS {
         return Err(ApiError::bad_request(format!("tags: has {} members, may have {MAX_TAGS}", tags.len())));

@@ -13,7 +13,7 @@ pub async fn update(app: &App, kind: Kind, mut request: Request) -> Result<Respo
     let target = request.target(kind)?;
     about(&mesh, &target);
     let mut body = request.body()?;
-    let (spec, token) = (body.spec(kind)?, body.optional("clientToken")?);
+    let (spec, token) = (body.spec(kind)?, body.token()?);
     let command = Command { target, change: Change::Update { spec, token } };
     let resource = app.change(&mesh, &command, request.asker()).await?;
     answer(&Data::active(app.home(), &mesh, &resource))

@@ -2,6 +2,7 @@
 //!
 //! A member that is null counts as absent, at any depth, as AWS's own services take it. Unknown members are ignored.
 
+use super::json::{Json, Misfit, name_of};
 use crate::error::ApiError;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
@@ -16,6 +17,8 @@ use std::time::Duration;
 const MAX_BODY: usize = 1 << 20;
 /// How much of a larger one is taken off the wire all the same, so that its sender gets to read why it was refused.
 const MAX_DISCARDED: usize = 16 << 20;
+/// The most characters of a client's token.
+const MAX_TOKEN: usize = 36;
 /// How long a body may take to arrive.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
@@ -55,7 +58,7 @@ impl Body {
     /// Takes a member that may be absent.
     pub fn optional<T: DeserializeOwned>(&mut self, member: &str) -> Result<Option<T>, ApiError> {
         let Some(value) = self.0.remove(member) else { return Ok(None) };
-        serde_path_to_error::deserialize(value).map(Some).map_err(|error| misfit(member, &error))
+        serde_path_to_error::deserialize(Json(value)).map(Some).map_err(|error| misfit(member, &error))
     }
 
     /// Takes a member that must be there.
@@ -74,6 +77,17 @@ impl Body {
             Kind::Route => Spec::Route(Arc::new(self.required("spec")?)),
             Kind::VirtualService => Spec::VirtualService(Arc::new(self.required("spec")?)),
         })
+    }
+
+    /// Takes the token that makes a request one with its repetitions: up to 36 letters, digits, `-` and `_` (§13.3).
+    pub fn token(&mut self) -> Result<Option<String>, ApiError> {
+        let Some(token) = self.optional::<String>("clientToken")? else { return Ok(None) };
+        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if token.is_empty() || token.len() > MAX_TOKEN || !token.chars().all(known) {
+            let message = format!("clientToken: must have 1 to {MAX_TOKEN} letters, digits, `-` and `_`");
+            return Err(ApiError::bad_request(message));
+        }
+        Ok(Some(token))
     }
 
     /// Takes the tags, where there are any.
@@ -139,24 +153,17 @@ fn drop_nulls_of(members: &mut Map<String, Value>) {
     members.values_mut().for_each(drop_nulls);
 }
 
-fn misfit(member: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+fn misfit(member: &str, error: &serde_path_to_error::Error<Misfit>) -> ApiError {
     let path = match error.path().to_string() {
         path if path == "." => member.to_owned(),
         path if path.starts_with('[') => format!("{member}{path}"),
         path => format!("{member}.{path}"),
     };
-    ApiError::bad_request(format!("{path}: {}", error.inner()))
-}
-
-fn name_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
+    let place = match path.rsplit_once('.') {
+        Some((choice, _)) if error.inner().of_choice => choice,
+        _ => &path,
+    };
+    ApiError::bad_request(format!("{place}: {}", error.inner()))
 }
 
 #[cfg(test)]
@@ -172,16 +179,17 @@ mod tests {
         let port = r#"{"spec": {"listeners": [{"portMapping": {"port": "x", "protocol": "http"}}]}}"#;
         assert_eq!(
             refusal(Kind::VirtualNode, port),
-            r#"spec.listeners[0].portMapping.port: invalid type: string "x", expected i64"#
+            r#"spec.listeners[0].portMapping.port: is a string, must be a whole number of 64 bits"#
         );
         let member = r#"{"spec": {"listeners": [{"portMapping": {"port": 80}}]}}"#;
-        assert_eq!(refusal(Kind::VirtualRouter, member), "spec.listeners[0].portMapping: missing field `protocol`");
-        assert_eq!(refusal(Kind::Route, "{}"), "spec: missing from the body");
-        assert!(
-            refusal(Kind::Route, r#"{"spec": []}"#).starts_with("spec: "),
-            "{}",
-            refusal(Kind::Route, r#"{"spec": []}"#)
+        assert_eq!(
+            refusal(Kind::VirtualRouter, member),
+            "spec.listeners[0].portMapping: has no `protocol`, must have it"
         );
+        assert_eq!(refusal(Kind::Route, "{}"), "spec: missing from the body");
+        assert_eq!(refusal(Kind::Route, r#"{"spec": []}"#), "spec: is a list, must be an object");
+        let listed = r#"{"spec": {"listeners": [{"portMapping": [80, "http"]}]}}"#;
+        assert_eq!(refusal(Kind::VirtualRouter, listed), "spec.listeners[0].portMapping: is a list, must be an object");
     }
 
     #[test]
@@ -199,6 +207,61 @@ mod tests {
         let never = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
         let error = collect_within(Duration::ZERO, axum::body::Body::from_stream(never)).await.unwrap_err();
         assert_eq!(error.message, "the body did not arrive within 0 seconds");
+    }
+
+    #[test]
+    fn a_clients_token_is_short_and_plain() {
+        let token = |token: String| Body(Map::from_iter([("clientToken".to_owned(), token.into())])).token();
+        assert!(token("aB3-_".into()).is_ok() && token("a".repeat(36)).is_ok());
+        for refused in [String::new(), "a".repeat(37), "a b".into(), "é".into(), "a\n".into()] {
+            assert!(token(refused).unwrap_err().message.starts_with("clientToken: "));
+        }
+        assert_eq!(Body(Map::new()).token().unwrap(), None);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_in_the_apis_words() {
+        for (kind, spec, told) in [
+            (
+                Kind::Mesh,
+                r#"{"egressFilter": {"type": {"ALLOW_ALL": 1}}}"#,
+                "egressFilter.type: is an object, must be one of the strings ",
+            ),
+            (
+                Kind::VirtualNode,
+                r#"{"serviceDiscovery": "dns"}"#,
+                "serviceDiscovery: is a string, must be an object with exactly one of ",
+            ),
+            (
+                Kind::VirtualNode,
+                r#"{"serviceDiscovery": {}}"#,
+                "serviceDiscovery: has 0 members, must have exactly one of ",
+            ),
+            (
+                Kind::VirtualNode,
+                r#"{"serviceDiscovery": {"a": 1, "dns": 2}}"#,
+                "serviceDiscovery: has 2 members, must have exactly one of ",
+            ),
+            (
+                Kind::VirtualNode,
+                r#"{"serviceDiscovery": {"dns": ["a", null, null]}}"#,
+                "serviceDiscovery.dns: is a list, must be an object",
+            ),
+            (Kind::VirtualNode, r#"{"backends": {}}"#, "backends: is an object, must be a list"),
+            (
+                Kind::VirtualRouter,
+                r#"{"listeners": [{"portMapping": {"port": 8.5, "protocol": "http"}}]}"#,
+                "listeners[0].portMapping.port: is the number 8.5, must be a whole number of 64 bits",
+            ),
+            (
+                Kind::VirtualRouter,
+                r#"{"listeners": [{"portMapping": {"port": 80, "protocol": "udp"}}]}"#,
+                "listeners[0].portMapping.protocol: is `udp`, must be one of ",
+            ),
+        ] {
+            let message = refusal(kind, &format!(r#"{{"spec": {spec}}}"#));
+            assert!(message.starts_with(&format!("spec.{told}")), "{message}");
+        }
     }
 
     #[test]

@@ -49,15 +49,15 @@ async fn a_field_of_the_wrong_shape_is_named() {
     for (body, text) in [
         (
             listener(json!({ "port": "80", "protocol": "http" })),
-            r#"spec.listeners[0].portMapping.port: invalid type: string "80", expected i64"#,
+            r#"spec.listeners[0].portMapping.port: is a string, must be a whole number of 64 bits"#,
         ),
-        (listener(json!({ "port": 80 })), "spec.listeners[0].portMapping: missing field `protocol`"),
+        (listener(json!({ "port": 80 })), "spec.listeners[0].portMapping: has no `protocol`, must have it"),
         (
             listener(json!({ "port": 80, "protocol": "udp" })),
-            "spec.listeners[0].portMapping.protocol: unknown variant `udp`",
+            "spec.listeners[0].portMapping.protocol: is `udp`, must be one of ",
         ),
-        (json!({ "virtualNodeName": "y", "spec": 7 }), "spec: invalid type: integer `7`"),
-        (json!({ "virtualNodeName": 7, "spec": {} }), "virtualNodeName: invalid type: integer `7`, expected a string"),
+        (json!({ "virtualNodeName": "y", "spec": 7 }), "spec: is the number 7, must be an object"),
+        (json!({ "virtualNodeName": 7, "spec": {} }), "virtualNodeName: is the number 7, must be a string"),
         (json!({ "virtualNodeName": "y" }), "spec: missing from the body"),
         (json!({ "virtualNodeName": "", "spec": {} }), "virtualNodeName: "),
         (json!({ "virtualNodeName": "a/b", "spec": {} }), "virtualNodeName: "),
@@ -68,6 +68,8 @@ async fn a_field_of_the_wrong_shape_is_named() {
         ),
         (json!({ "virtualNodeName": "y", "spec": {}, "tags": [null] }), "tags[0]: "),
         (json!({ "virtualNodeName": "y", "spec": {}, "clientToken": {} }), "clientToken: "),
+        (json!({ "virtualNodeName": "y", "spec": {}, "clientToken": "a b" }), "clientToken: "),
+        (json!({ "virtualNodeName": "y", "spec": {}, "tags": [["a", "b"]] }), "tags[0]: is a list, must be an object"),
     ] {
         let message = api.put("/meshes/m/virtualNodes", body).await.refused(400, "BadRequestException");
         assert!(message.starts_with(text), "{message}");

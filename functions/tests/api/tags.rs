@@ -106,13 +106,9 @@ async fn a_tag_body_says_what_it_lacks() {
     for (verb, body, text) in [
         ("tag", json!({}), "tags: missing from the body"),
         ("untag", json!({}), "tagKeys: missing from the body"),
-        ("tag", json!({ "tags": [{ "key": "k" }] }), "tags[0]: missing field `value`"),
-        (
-            "tag",
-            json!({ "tags": [{ "key": "k", "value": 1 }] }),
-            "tags[0].value: invalid type: integer `1`, expected a string",
-        ),
-        ("untag", json!({ "tagKeys": "k" }), "tagKeys: invalid type: string \"k\", expected a sequence"),
+        ("tag", json!({ "tags": [{ "key": "k" }] }), "tags[0]: has no `value`, must have it"),
+        ("tag", json!({ "tags": [{ "key": "k", "value": 1 }] }), "tags[0].value: is the number 1, must be a string"),
+        ("untag", json!({ "tagKeys": "k" }), "tagKeys: is a string, must be a list"),
     ] {
         assert_eq!(api.put(&path(verb), body).await.refused(400, "BadRequestException"), text);
     }
