@@ -1,5 +1,5 @@
 //! The classes that RE2 knows by name: general categories by one or two letters, scripts by their long name, in exactly
-//! this spelling. Those of Envoy 1.36; what a later Unicode adds, an Envoy that is running may not know.
+//! this spelling. Those of Envoy 1.40; what a later Unicode adds, an Envoy that is running may not know.
 
 /// Whether RE2 knows a class of this name.
 pub(super) fn knows(name: &str) -> bool {
