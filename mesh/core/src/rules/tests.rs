@@ -505,7 +505,7 @@ fn an_exact_host_has_a_name_and_maybe_a_port() {
 }
 
 #[test]
-fn many_backends_and_listeners_are_judged_at_once() {
+fn very_many_backends_and_listeners_are_judged_one_by_one() {
     let backends = |count: usize| {
         let backend = |n: usize| json!({ "virtualService": { "virtualServiceName": format!("s{n}.local") } });
         json!({ "backends": (0..count).map(backend).collect::<Vec<_>>() })
@@ -514,8 +514,6 @@ fn many_backends_and_listeners_are_judged_at_once() {
     refused(Kind::VirtualNode, backends(5001), &["spec.backends"]);
     let listener = |n: usize| json!({ "portMapping": { "port": n % 65535 + 1, "protocol": "http" } });
     let listeners = (0..65536).map(listener).collect::<Vec<_>>();
-    let begun = std::time::Instant::now();
     let at = "spec.listeners[65535].portMapping.port";
     refused(Kind::VirtualNode, json!({ "listeners": listeners }), &[at]);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
 }

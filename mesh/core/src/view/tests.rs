@@ -177,9 +177,8 @@ fn a_sidecar_sees_its_backends_once_in_their_order_whether_or_not_they_exist() {
     assert!(sidecar_view(&state, &"b".into(), |name| Arc::new(service_view(&state, name))).is_none());
 }
 
-/// All of them are looked at in the one task that folds.
 #[test]
-fn very_many_backends_are_told_apart_in_no_time() {
+fn a_backend_named_again_among_very_many_is_seen_once() {
     let names: Vec<String> = (0..60_000).map(|number| format!("service-{}", number % 40_000)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut state = given([mesh()]).state;
@@ -187,9 +186,7 @@ fn very_many_backends_are_told_apart_in_no_time() {
     let resource = ResourceId::new(Kind::VirtualNode, "a");
     fold(&mut state, Event::Created { resource, uid: uuid::Uuid::nil(), owner: "1".into(), spec, tags, token });
     let nothing = |name: &Name| Arc::new(ServiceView { name: name.clone(), ports: Vec::new() });
-    let begun = std::time::Instant::now();
     assert_eq!(sidecar_view(&state, &"a".into(), nothing).unwrap().backends.len(), 40_000);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
 #[test]
