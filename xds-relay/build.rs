@@ -54,7 +54,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The folder of envoy-types' source, wherever cargo keeps it.
 fn envoy_types() -> Result<PathBuf, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").ok_or("cargo sets CARGO")?;
-    let arguments = ["metadata", "--format-version=1", "--offline", "--locked"];
+    let target = std::env::var("TARGET")?;
+    // Not `--offline`: cargo asks here for the whole workspace, of which a build of one crate has fetched a part.
+    let arguments = ["metadata", "--format-version=1", "--locked", "--filter-platform", &target];
     let output = Command::new(cargo).args(arguments).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
