@@ -2,7 +2,7 @@
 
 mod keep;
 
-pub use keep::keep_checkpoints;
+pub use keep::{Checkpointer, keep_checkpoints};
 
 use crate::{EventLog, LogError};
 use mesh_core::{MeshKey, MeshState, Seq};

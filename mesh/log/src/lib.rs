@@ -28,7 +28,7 @@ pub mod sqlite;
 
 mod checkpoint;
 
-pub use checkpoint::{Checkpoint, keep_checkpoints, load};
+pub use checkpoint::{Checkpoint, Checkpointer, keep_checkpoints, load};
 
 use async_trait::async_trait;
 use mesh_core::{Entry, MeshKey, Record, Seq};
