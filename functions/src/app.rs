@@ -24,7 +24,7 @@ const TRIES: u32 = 12;
 /// What a deployment is.
 #[derive(Debug, Clone)]
 pub struct AppConfig {
-    /// The account all callers belong to.
+    /// The account callers belong to, where nothing verified says otherwise.
     pub account: AccountId,
     /// The region ARNs name.
     pub region: String,
@@ -75,11 +75,16 @@ impl App {
         seen
     }
 
-    /// The meshes of the caller's own account after a name, by name, and no more of them than asked for.
-    pub(crate) async fn meshes(&self, after: Option<&str>, limit: usize) -> Result<Vec<Arc<Resource>>, LogError> {
+    /// The meshes of an account after a name, by name, and no more of them than asked for.
+    pub(crate) async fn meshes(
+        &self,
+        owner: &AccountId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Resource>>, LogError> {
         let mut found = Vec::new();
         for (mesh, head) in self.0.log.heads().await? {
-            if mesh.owner != self.0.account || after.is_some_and(|after| mesh.name.as_str() <= after) {
+            if mesh.owner != *owner || after.is_some_and(|after| mesh.name.as_str() <= after) {
                 continue;
             }
             let warm = self.0.warm.mesh(&mesh);
@@ -139,7 +144,7 @@ impl App {
         expected: Seq,
         entries: Vec<Entry>,
         request: Uuid,
-    ) -> Result<bool, LogError> {
+    ) -> Result<bool, ApiError> {
         match self.0.log.append(mesh, expected, entries.clone()).await {
             Ok(_) => {
                 let record = |(entry, seq)| Record { mesh: mesh.clone(), seq, entry };
@@ -151,7 +156,10 @@ impl App {
                 Ok(true)
             }
             Err(AppendError::Conflict { .. }) => Ok(self.stands(mesh, expected, request).await? == Some(true)),
-            Err(AppendError::Log(error)) => self.stands(mesh, expected, request).await?.ok_or(error),
+            Err(AppendError::TooLarge(what)) => {
+                Err(ApiError::new(Exception::BadRequest, format!("The request is too large: {what}.")))
+            }
+            Err(AppendError::Log(error)) => Ok(self.stands(mesh, expected, request).await?.ok_or(error)?),
         }
     }
 

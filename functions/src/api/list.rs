@@ -22,9 +22,10 @@ pub async fn list(app: &App, kind: Kind, request: Request) -> Result<Response, A
 }
 
 async fn list_meshes(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let page = Page::read(&request.query, &format!("meshes of {}", request.caller.account))?;
-    let found = app.meshes(page.after(), page.limit() + 1).await?;
-    let key = |resource: &Resource| MeshKey { owner: app.account().clone(), name: resource.id.name.clone() };
+    let owner = &request.caller.account;
+    let page = Page::read(&request.query, &format!("meshes of {owner}"))?;
+    let found = app.meshes(owner, page.after(), page.limit() + 1).await?;
+    let key = |resource: &Resource| MeshKey { owner: owner.clone(), name: resource.id.name.clone() };
     answer_page(app, Kind::Mesh, &page, &found, key)
 }
 

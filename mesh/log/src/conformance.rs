@@ -125,7 +125,7 @@ async fn append_anywhere(log: &(impl EventLog + ?Sized), mesh: &MeshKey, entries
         match log.append(mesh, expected, entries.to_vec()).await {
             Ok(seq) => return seq,
             Err(AppendError::Conflict { actual, .. }) => expected = actual,
-            Err(AppendError::Log(error)) => panic!("the log failed: {error}"),
+            Err(error) => panic!("the log failed: {error}"),
         }
     }
 }

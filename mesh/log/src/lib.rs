@@ -23,6 +23,8 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "dynamodb")]
+pub mod dynamo;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -42,6 +44,8 @@ pub trait EventLog: Send + Sync {
 
     /// Appends all entries as the records `expected + 1 …`, if `expected` is the mesh's last sequence number, and
     /// answers the new last one. Acknowledged means durable. Appending nothing only checks the expectation.
+    ///
+    /// A log may refuse what is too large for it, before anything is written; fifty small entries are not.
     async fn append(&self, mesh: &MeshKey, expected: Seq, entries: Vec<Entry>) -> Result<Seq, AppendError>;
 
     /// Every mesh that has ever had a record, with its last sequence number.
@@ -102,6 +106,9 @@ pub enum AppendError {
         /// Where it is.
         actual: Seq,
     },
+    /// It is more than this log can hold; nothing was written, and trying again does not help.
+    #[error("too large for the event log: {0}")]
+    TooLarge(String),
     /// The log failed. Whether the entries were written is not known to the caller; reading tells.
     #[error(transparent)]
     Log(#[from] LogError),

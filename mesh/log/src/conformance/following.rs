@@ -129,8 +129,8 @@ pub async fn two_followers_get_the_same(harness: &dyn Harness) {
 /// More than fits into one answer, in number and in bytes.
 pub async fn a_long_history_reaches_a_follower_whole(harness: &dyn Harness) {
     let (log, shop) = (harness.open("history").await, mesh("shop"));
-    for turn in 0..25_u64 {
-        append(&*log, &shop, turn * 100, entries((0..100).map(|n| u128::from(turn) * 100 + n))).await;
+    for turn in 0..50_u64 {
+        append(&*log, &shop, turn * 50, entries((0..50).map(|n| u128::from(turn) * 50 + n))).await;
     }
     let records = gather(&mut *log.follow(Cursor::new()), 2500).await;
     assert_eq!(seqs(&records), (1..=2500).collect::<Vec<Seq>>());

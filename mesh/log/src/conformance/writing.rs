@@ -135,7 +135,7 @@ pub async fn of_appends_that_race_for_one_place_exactly_one_wins(harness: &dyn H
             match task.await.expect("a racer ends") {
                 Ok(seq) => won.push((racer as u128, seq)),
                 Err(AppendError::Conflict { actual, .. }) => assert_eq!(actual, place + 1),
-                Err(AppendError::Log(error)) => panic!("the log failed: {error}"),
+                Err(error) => panic!("the log failed: {error}"),
             }
         }
         let [(winner, seq)] = won[..] else { panic!("place {place} was won by {won:?}") };
@@ -217,7 +217,7 @@ pub async fn a_read_sees_every_append_acknowledged_before_it(harness: &dyn Harne
                     let at_least = match log.append(&shop, expected, entries([writer])).await {
                         Ok(seq) => seq,
                         Err(AppendError::Conflict { actual, .. }) => actual,
-                        Err(AppendError::Log(error)) => panic!("the log failed: {error}"),
+                        Err(error) => panic!("the log failed: {error}"),
                     };
                     let tail = read(&*log, &shop, expected).await;
                     expected += tail.len() as u64;
