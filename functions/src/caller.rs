@@ -1,13 +1,23 @@
-//! Who is calling. Any credentials are accepted, and none: the account is the deployment's, and the access key that a
-//! signature names is noted as the principal, unverified. Nothing of a signature is ever traced.
+//! Who is calling. A host in front of which signatures are verified says who ([`Verified`]). Without one any credentials
+//! are accepted, and none: the account is the deployment's, and the access key that a signature names is noted as the
+//! principal, unverified. Nothing of a signature is ever traced.
 
 use crate::request::Query;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use mesh_core::{AccountId, Caller};
 
+/// A caller whose signature was verified before the request came here. A host that knows puts it into the request's
+/// extensions; nothing a client can send becomes one.
+#[derive(Debug, Clone)]
+pub struct Verified(pub Caller);
+
 /// The caller of a request.
-pub fn caller(account: &AccountId, headers: &HeaderMap, query: &Query) -> Caller {
-    Caller { account: account.clone(), principal: principal(headers, query).map(str::to_owned) }
+pub fn caller(account: &AccountId, parts: &Parts, query: &Query) -> Caller {
+    match parts.extensions.get() {
+        Some(Verified(caller)) => caller.clone(),
+        None => Caller { account: account.clone(), principal: principal(&parts.headers, query).map(str::to_owned) },
+    }
 }
 
 /// The access key id of a SigV4 signature, in the header or, for a presigned request, in the query.
@@ -29,14 +39,26 @@ fn credential(authorization: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderValue, Request};
+
+    fn parts(authorization: &str) -> Parts {
+        let mut parts = Request::new(()).into_parts().0;
+        if !authorization.is_empty() {
+            parts.headers.insert(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
+        }
+        parts
+    }
 
     fn principal_of(authorization: &str, query: &str) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        if !authorization.is_empty() {
-            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
-        }
-        caller(&AccountId::from("1"), &headers, &Query::parse(Some(query)).unwrap()).principal
+        caller(&AccountId::from("1"), &parts(authorization), &Query::parse(Some(query)).unwrap()).principal
+    }
+
+    #[test]
+    fn a_verified_caller_is_believed_over_a_signature() {
+        let mut parts = parts("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261122/us-east-1/lambda/aws4_request");
+        let verified = Caller { account: AccountId::from("2"), principal: Some("role/deploy".into()) };
+        parts.extensions.insert(Verified(verified.clone()));
+        assert_eq!(caller(&AccountId::from("1"), &parts, &Query::default()), verified);
     }
 
     #[test]

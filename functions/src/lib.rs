@@ -7,10 +7,13 @@
 //! answered, the next describe shows: every read begins by asking the log for what is new.
 //!
 //! What it promises: an answer to everything, with a request id, and every failure as one of App Mesh's ten exceptions
-//! ([`error`]). What it deliberately does not know: Envoy, DynamoDB, Lambda, sockets. Whoever hosts it calls [`router`].
+//! ([`error`]). What it deliberately does not know: Envoy, DynamoDB, sockets. Whoever hosts it calls [`router`]; with the
+//! feature `lambda`, AWS Lambda is such a host.
 
 pub mod app;
 pub mod error;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod routes;
 
 mod api;
@@ -19,6 +22,7 @@ mod request;
 mod serve;
 
 pub use app::{App, AppConfig};
+pub use caller::Verified;
 
 use axum::Router;
 use axum::extract::{Request, State};

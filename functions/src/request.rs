@@ -14,7 +14,6 @@ use crate::caller::caller;
 use crate::error::{ApiError, Exception};
 use crate::routes::{Operation, name_member};
 use axum::http::Method;
-use axum::http::request::Parts;
 use mesh_core::{Caller, Kind, MeshKey, Name, ResourceId};
 use uuid::Uuid;
 
@@ -40,15 +39,15 @@ impl Request {
         operation: Operation,
         request: axum::extract::Request,
     ) -> Result<Self, ApiError> {
-        let (Parts { uri, headers, .. }, body) = request.into_parts();
-        let mut names = names(operation, uri.path())?.into_iter();
-        let query = Query::parse(uri.query())?;
-        let caller = caller(app.account(), &headers, &query);
+        let (parts, body) = request.into_parts();
+        let mut names = names(operation, parts.uri.path())?.into_iter();
+        let query = Query::parse(parts.uri.query())?;
+        let caller = caller(app.account(), &parts, &query);
         let mesh = names.next();
         let parent = operation.kind().and_then(Kind::parent).and_then(|_| names.next());
         let name = if operation.kind() == Some(Kind::Mesh) { mesh.clone() } else { names.next() };
         let body = match operation.method() {
-            Method::PUT => Some(Body::read(&headers, body).await?),
+            Method::PUT => Some(Body::read(&parts.headers, body).await?),
             _ => None,
         };
         Ok(Self { id, caller, query, mesh, parent, name, body })
