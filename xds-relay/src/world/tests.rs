@@ -4,21 +4,21 @@ use super::*;
 use crate::proxy::Placement;
 use crate::snapshot::ResourceType;
 use mesh_core::spec::Spec;
-use mesh_core::{Caller, Entry, Event, Kind, Timestamp};
+use mesh_core::{Caller, Entry, Event, Kind, ResourceId, Timestamp};
 use mesh_log::EventLog;
 use mesh_log::sqlite::SqliteLog;
 
 const OWNER: &str = "000000000000";
 
-fn key() -> MeshKey {
+pub(super) fn key() -> MeshKey {
     MeshKey::new(OWNER, "shop")
 }
 
-fn spec(kind: &str, spec: serde_json::Value) -> Spec {
+pub(super) fn spec(kind: &str, spec: serde_json::Value) -> Spec {
     serde_json::from_value(serde_json::json!({ kind: spec })).unwrap()
 }
 
-fn entry(event: Event) -> Entry {
+pub(super) fn entry(event: Event) -> Entry {
     let caller = Caller { account: OWNER.into(), principal: None };
     Entry { at: Timestamp(1), caller, request: uuid(), event }
 }
@@ -27,12 +27,12 @@ fn uuid() -> uuid::Uuid {
     uuid::Uuid::nil()
 }
 
-fn created(resource: ResourceId, spec: Spec) -> Entry {
+pub(super) fn created(resource: ResourceId, spec: Spec) -> Entry {
     let tags = mesh_core::Tags::new();
     entry(Event::Created { resource, uid: uuid(), owner: OWNER.into(), spec, tags, token: None })
 }
 
-fn mesh() -> Entry {
+pub(super) fn mesh() -> Entry {
     created(ResourceId::new(Kind::Mesh, "shop"), spec("mesh", serde_json::json!({})))
 }
 
@@ -53,12 +53,12 @@ fn node(name: &str, backends: &[&str]) -> Entry {
     created(ResourceId::new(Kind::VirtualNode, name), node_spec(8080, backends))
 }
 
-fn service(name: &str, node: &str) -> Entry {
+pub(super) fn service(name: &str, node: &str) -> Entry {
     let provider = serde_json::json!({"provider": {"virtualNode": {"virtualNodeName": node}}});
     created(ResourceId::new(Kind::VirtualService, name), spec("virtualService", provider))
 }
 
-fn proxy(node: &str) -> ProxyKey {
+pub(super) fn proxy(node: &str) -> ProxyKey {
     ProxyKey { mesh: key(), id: ResourceId::new(Kind::VirtualNode, node), placement: Placement::Captured }
 }
 
@@ -73,7 +73,7 @@ async fn shop() -> (SqliteLog, World) {
     (log, world)
 }
 
-fn names(snapshot: &Snapshot, of: ResourceType) -> Vec<&str> {
+pub(super) fn names(snapshot: &Snapshot, of: ResourceType) -> Vec<&str> {
     snapshot.of(of).keys().map(AsRef::as_ref).collect()
 }
 
