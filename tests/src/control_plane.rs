@@ -204,6 +204,19 @@ impl Admin {
         text.lines().filter(ours).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// `PUT path` with a body.
+    pub async fn put(&self, path: &str, body: &Value) {
+        let call = self.http.put(format!("{}{path}", self.base)).header("content-type", "application/json");
+        let answer = call.body(body.to_string()).send().await.expect("PUT answers");
+        assert!(answer.status().is_success(), "PUT {path}: {} {:?}", answer.status(), answer.text().await);
+    }
+
+    /// `DELETE path`.
+    pub async fn delete(&self, path: &str) {
+        let answer = self.http.delete(format!("{}{path}", self.base)).send().await.expect("DELETE answers");
+        assert!(answer.status().is_success(), "DELETE {path}: {} {:?}", answer.status(), answer.text().await);
+    }
+
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, String> {
         let query: Vec<String> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let url = format!("{}{path}?{}", self.base, query.join("&"));
