@@ -1,0 +1,175 @@
+//! A proxy before DynamoDB that goes wrong as networks and services do: by order, or as it likes.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It comes late.
+    Late,
+    /// The connection is closed, and nothing was done.
+    Reset,
+    /// It is done, and the connection is closed before the answer.
+    Lost,
+    /// The service has failed.
+    Broken,
+    /// The service wants less.
+    Throttled,
+    /// The credentials are too old.
+    Expired,
+}
+
+const WHIMS: [Fault; 5] = [Fault::Late, Fault::Reset, Fault::Lost, Fault::Broken, Fault::Throttled];
+
+#[derive(Default)]
+struct State {
+    ordered: Option<(String, Fault, u32)>,
+    whims: bool,
+    dark: bool,
+    calls: u32,
+    dice: u64,
+}
+
+/// A running proxy.
+pub struct Proxy {
+    addr: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+impl Proxy {
+    pub async fn start(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State { dice: 0x2545_F491_4F6C_DD1D, ..State::default() }));
+        let shared = state.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serve(client, to, shared.clone()));
+            }
+        });
+        Self { addr, state }
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The next calls of an operation go wrong in this way.
+    pub fn next(&self, operation: &str, fault: Fault, times: u32) {
+        self.state.lock().unwrap().ordered = Some((operation.to_owned(), fault, times));
+    }
+
+    /// A third of all calls goes wrong in some way.
+    pub fn misbehave(&self) {
+        self.state.lock().unwrap().whims = true;
+    }
+
+    pub fn behave(&self) {
+        let mut state = self.state.lock().unwrap();
+        (state.ordered, state.whims, state.dark) = (None, false, false);
+    }
+
+    /// Nothing gets through.
+    pub fn blackout(&self, dark: bool) {
+        self.state.lock().unwrap().dark = dark;
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u32 {
+        self.state.lock().unwrap().calls
+    }
+}
+
+impl State {
+    fn fault(&mut self, head: &str) -> Option<Fault> {
+        self.calls += 1;
+        if self.dark {
+            return Some(Fault::Reset);
+        }
+        if let Some((operation, fault, times)) = &mut self.ordered {
+            if *times > 0 && head.contains(&format!(".{operation}\r\n").to_lowercase()) {
+                *times -= 1;
+                return Some(*fault);
+            }
+        }
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        let roll = (self.dice >> 33) as usize;
+        (self.whims && roll % 3 == 0).then(|| WHIMS[roll / 3 % WHIMS.len()])
+    }
+}
+
+async fn serve(mut client: TcpStream, to: SocketAddr, state: Arc<Mutex<State>>) {
+    while let Some((head, body)) = message(&mut client).await {
+        let fault = state.lock().unwrap().fault(&head.to_lowercase());
+        let answer = match fault {
+            Some(Fault::Reset) => return,
+            Some(Fault::Broken) => error(500, "InternalServerError"),
+            Some(Fault::Throttled) => error(400, "ThrottlingException"),
+            Some(Fault::Expired) => error(400, "ExpiredTokenException"),
+            Some(Fault::Late) => {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                pass(to, &head, &body).await
+            }
+            Some(Fault::Lost) => {
+                pass(to, &head, &body).await;
+                return;
+            }
+            None => pass(to, &head, &body).await,
+        };
+        if client.write_all(&answer).await.is_err() || fault.is_none_or(|fault| fault == Fault::Late) {
+            // What was passed on closes its connection.
+            return;
+        }
+    }
+}
+
+/// One request: its head, as text, and its body.
+async fn message(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let (mut read, mut buffer) = (Vec::new(), [0; 16 << 10]);
+    let end = loop {
+        if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+        match client.read(&mut buffer).await {
+            Ok(count) if count > 0 => read.extend_from_slice(&buffer[..count]),
+            _ => return None,
+        }
+    };
+    let head = String::from_utf8_lossy(&read[..end]).into_owned();
+    let length =
+        head.to_lowercase().split("content-length:").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok());
+    let mut body = read.split_off(end);
+    while body.len() < length.unwrap_or(0) {
+        match client.read(&mut buffer).await {
+            Ok(count) if count > 0 => body.extend_from_slice(&buffer[..count]),
+            _ => return None,
+        }
+    }
+    Some((head, body))
+}
+
+/// Passes a request on, on a connection of its own, and gives back the whole answer.
+async fn pass(to: SocketAddr, head: &str, body: &[u8]) -> Vec<u8> {
+    let mut answer = Vec::new();
+    if let Ok(mut server) = TcpStream::connect(to).await {
+        let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+        let sent = server.write_all(&[head.as_bytes(), body].concat()).await;
+        if sent.is_ok() {
+            let _ = server.read_to_end(&mut answer).await;
+        }
+    }
+    answer
+}
+
+fn error(status: u16, code: &str) -> Vec<u8> {
+    let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"by order"}}"#);
+    let length = body.len();
+    format!("HTTP/1.1 {status} By Order\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {length}\r\n\r\n{body}")
+        .into_bytes()
+}
