@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot open its log has failed")]
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use mesh_log::conformance::Harness;
 use mesh_log::dynamo::local::DynamoDbLocal;
 use mesh_log::dynamo::{DynamoLog, create_table};
 use mesh_log::{Log, conformance_laws};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// One for all tests of this file; each law has tables of its own.
@@ -26,7 +29,7 @@ struct Tables {
 #[async_trait]
 impl Harness for Tables {
     async fn open(&self, name: &str) -> Arc<dyn Log> {
-        let (client, table) = (self.database.client(), format!("{}-{name}", self.prefix));
+        let (client, table) = (patient(&self.database.client()), format!("{}-{name}", self.prefix));
         if client.describe_table().table_name(&table).send().await.is_err() {
             create_table(&client, &table).await.unwrap();
         }
@@ -40,6 +43,13 @@ impl Harness for Tables {
     fn keeps(&self) -> bool {
         true
     }
+}
+
+/// A client that puts up with a busy machine: the laws are about what is answered, not when.
+fn patient(client: &Client) -> Client {
+    let limit = Duration::from_secs(60);
+    let limits = TimeoutConfig::builder().operation_attempt_timeout(limit).operation_timeout(limit).build();
+    Client::from_conf(client.config().to_builder().timeout_config(limits).build())
 }
 
 mod polled {

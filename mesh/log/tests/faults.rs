@@ -104,7 +104,7 @@ async fn through_every_fault_and_a_blackout_there_is_no_gap_no_double_and_no_los
             while let Ok(page) = follower.next().await {
                 cursor.extend(page.iter().map(|record| (record.mesh.clone(), record.seq)));
                 records.extend(page);
-                if records.len() % 3 == 0 {
+                if records.len().is_multiple_of(3) {
                     break;
                 }
             }

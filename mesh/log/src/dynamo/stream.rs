@@ -77,10 +77,10 @@ impl TableStream {
         let open: Vec<&str> = open.collect();
         self.iterators.retain(|shard, _| open.contains(&shard.as_str()));
         for shard in open {
-            if !self.iterators.contains_key(shard) {
-                if let Some(iterator) = self.end_of(&stream, shard).await? {
-                    self.iterators.insert(shard.to_owned(), iterator);
-                }
+            if !self.iterators.contains_key(shard)
+                && let Some(iterator) = self.end_of(&stream, shard).await?
+            {
+                self.iterators.insert(shard.to_owned(), iterator);
             }
         }
         if self.iterators.is_empty() {

@@ -100,8 +100,6 @@ pub(super) fn place(seq: Seq) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that finds nothing has failed")]
-
     use super::*;
 
     #[test]

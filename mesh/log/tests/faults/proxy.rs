@@ -90,17 +90,18 @@ impl State {
         if self.dark {
             return Some(Fault::Reset);
         }
-        if let Some((operation, fault, times)) = &mut self.ordered {
-            if *times > 0 && head.contains(&format!(".{operation}\r\n").to_lowercase()) {
-                *times -= 1;
-                return Some(*fault);
-            }
+        if let Some((operation, fault, times)) = &mut self.ordered
+            && *times > 0
+            && head.contains(&format!(".{operation}\r\n").to_lowercase())
+        {
+            *times -= 1;
+            return Some(*fault);
         }
         self.dice ^= self.dice << 13;
         self.dice ^= self.dice >> 7;
         self.dice ^= self.dice << 17;
         let roll = (self.dice >> 33) as usize;
-        (self.whims && roll % 3 == 0).then(|| WHIMS[roll / 3 % WHIMS.len()])
+        (self.whims && roll.is_multiple_of(3)).then(|| WHIMS[roll / 3 % WHIMS.len()])
     }
 }
 
