@@ -7,11 +7,14 @@
 )]
 
 use mesh_tests::moto::Moto;
+use mesh_tests::{Plan, bed, eventually, spec};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xds_relay::discovery::cloud_map::{Cadence, CloudMap};
-use xds_relay::discovery::{Discovery, Instance, Service};
+use xds_relay::discovery::{Discovery, Instance, InstanceSource, Service};
 
 /// Quick enough to wait for; the proportions are the usual ones.
 const QUICK: Cadence = Cadence { revision: Duration::from_millis(100), instances: Duration::from_millis(600) };
@@ -144,4 +147,46 @@ async fn many_services_are_asked_for_within_the_budget() {
     let allowed = 250.0 * began.elapsed().as_secs_f64() + 21.0;
     let calls = source.calls().instances;
     assert!((calls as f64) <= allowed && calls > 100, "{calls} of {allowed}");
+}
+
+#[test]
+fn a_node_that_cloud_map_finds_gets_traffic_from_real_envoys() {
+    bed::run_discovering(
+        async |ip| {
+            let moto = Moto::start_on(ip).await;
+            let source: Arc<dyn InstanceSource> = Arc::new(moto.cloud_map(QUICK));
+            (source, moto)
+        },
+        async |bed, moto| {
+            let mesh = bed.mesh("paint", json!({})).await;
+            let discovery = json!({ "namespaceName": "shop.local", "serviceName": "cart" });
+            let listener = json!({ "portMapping": { "port": 8080, "protocol": "http" } });
+            let node = json!({ "listeners": [listener], "serviceDiscovery": { "awsCloudMap": discovery } });
+            mesh.node("cart", node).await;
+            mesh.service("cart.test", spec::served_by("cart")).await;
+            mesh.node("client", spec::client(&["cart.test"])).await;
+            bed.resolve_service("cart.test");
+            let pod = |name: &str| bed::Workload::node("cart").in_pod(name).http(8080);
+            bed.start(&mesh, [pod("first"), pod("second")]).await;
+            let cart = moto.service("shop.local", "cart").await;
+            for name in ["first", "second"] {
+                let address = bed.pod(name).address().to_string();
+                moto.register(&cart, name, &[("AWS_INSTANCE_IPV4", &address), ("AWS_INSTANCE_PORT", "1")]).await;
+            }
+            bed.start(&mesh, [bed::Workload::node("client")]).await;
+            let plan = Plan::get("http://cart.test:8080").times(40);
+            let report = bed.pod("client").load(&plan).await;
+            report.assert_all_ok();
+            assert_eq!(report.nodes.len(), 2, "{report:#?}");
+
+            let load = bed.pod("client").start_load(&Plan::get("http://cart.test:8080").without_end());
+            moto.deregister(&cart, "first").await;
+            eventually("only the other one answers", async || {
+                let report = bed.pod("client").load(&plan).await;
+                (report.by("second") == 40).then_some(()).ok_or_else(|| format!("{report:#?}"))
+            })
+            .await;
+            load.end().await.assert_all_ok();
+        },
+    );
 }
