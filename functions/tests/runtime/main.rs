@@ -20,15 +20,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
+use tokio::sync::{Mutex, MutexGuard};
 use wire::Wire;
 
 const TABLE: &str = "remesh";
 
+/// One test at a time: each has a Java machine of its own, and several at once take longer to start than is waited.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// A database with the table in it, and the emulator; `None`, and loudly, where they are not installed.
-async fn parts() -> Option<(DynamoDbLocal, Emulator)> {
+async fn parts() -> Option<(DynamoDbLocal, Emulator, MutexGuard<'static, ()>)> {
+    let turn = TURN.lock().await;
     let database = DynamoDbLocal::start().await?;
     database.table(TABLE).await;
-    Some((database, Emulator::start().await?))
+    Some((database, Emulator::start().await?, turn))
 }
 
 /// `aws appmesh …`; the answer, or what it says instead.
@@ -55,7 +60,7 @@ fn aws_cli() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_aws_cli_reaches_the_api_through_lambda() {
-    let Some((database, emulator)) = parts().await else { return };
+    let Some((database, emulator, _turn)) = parts().await else { return };
     let function =
         Function::start(env!("CARGO_BIN_EXE_appmesh-api"), &emulator.runtime_api("appmesh-api"), &database.url());
     let url = emulator.function_url("appmesh-api");
@@ -87,7 +92,7 @@ async fn assert_recorded(database: &DynamoDbLocal) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_is_gone_is_followed_by_one_that_knows_everything() {
-    let Some((database, emulator)) = parts().await else { return };
+    let Some((database, emulator, _turn)) = parts().await else { return };
     let start = || {
         let program = env!("CARGO_BIN_EXE_appmesh-api");
         Function::start(program, &emulator.runtime_api("appmesh-api"), &database.url())
@@ -102,7 +107,7 @@ async fn an_instance_that_is_gone_is_followed_by_one_that_knows_everything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_tables_stream_tells_becomes_checkpoints() {
-    let Some((database, emulator)) = parts().await else { return };
+    let Some((database, emulator, _turn)) = parts().await else { return };
     let api = emulator.runtime_api("checkpoint");
     let _function = Function::start(env!("CARGO_BIN_EXE_checkpoint"), &api, &database.url());
     let log = DynamoLog::new(database.client(), TABLE);
@@ -141,7 +146,7 @@ async fn grow(log: &DynamoLog, mesh: &MeshKey, to: Seq) {
 /// is, and whether the build is optimised, makes more of a difference than the code. `docs/performance.md` has figures.
 #[tokio::test(flavor = "multi_thread")]
 async fn starting_is_quick_and_a_warm_invocation_quicker() {
-    let Some((database, emulator)) = parts().await else { return };
+    let Some((database, emulator, _turn)) = parts().await else { return };
     let (runtime, table) = (Wire::to(emulator.addr()).await, Wire::to(database.addr()).await);
     let api = format!("http://{}/.rt/appmesh-api", runtime.addr());
     let program = env!("CARGO_BIN_EXE_appmesh-api");
