@@ -22,9 +22,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout};
+use xds_relay::discovery::InstanceSource;
 
 /// A control plane and pods for one test.
 #[derive(Debug)]
@@ -51,6 +53,19 @@ pub fn run_with_program(test: impl AsyncFnOnce(&mut Bed) + Send) {
     in_namespace(async |bed| {
         bed.start_plane().await;
         test(bed).await;
+    });
+}
+
+/// Runs a test in a bed of its own whose control plane runs in this process and finds instances elsewhere: `source` is
+/// given the address of the hub, and answers the source and what the test shall have of it.
+pub fn run_discovering<T>(
+    source: impl AsyncFnOnce(IpAddr) -> (Arc<dyn InstanceSource>, T) + Send,
+    test: impl AsyncFnOnce(&mut Bed, &T) + Send,
+) {
+    in_namespace(async |bed| {
+        let (instances, rest) = source(IpAddr::V4(HUB)).await;
+        bed.plane = Some(ControlPlane::start_discovering(IpAddr::V4(HUB), instances).await);
+        test(bed, &rest).await;
     });
 }
 

@@ -8,9 +8,11 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use xds_relay::discovery::InstanceSource;
 
 /// API, relay and admin, started for one test.
 #[derive(Debug)]
@@ -54,10 +56,16 @@ impl ControlPlane {
 
     /// In this process, in memory, on free ports of an address.
     pub async fn start_on(ip: IpAddr) -> Self {
-        let any = SocketAddr::new(ip, 0);
-        let config =
-            mesh_local::Config { data: None, api_addr: any, xds_addr: any, admin_addr: any, ..Default::default() };
-        let running = mesh_local::start(config).await.unwrap_or_else(|error| panic!("no control plane: {error}"));
+        Self::running(mesh_local::start(config_on(ip)).await)
+    }
+
+    /// The same with instances from elsewhere.
+    pub async fn start_discovering(ip: IpAddr, instances: Arc<dyn InstanceSource>) -> Self {
+        Self::running(mesh_local::start_discovering(config_on(ip), instances).await)
+    }
+
+    fn running(started: Result<mesh_local::Running, mesh_local::StartError>) -> Self {
+        let running = started.unwrap_or_else(|error| panic!("no control plane: {error}"));
         let addresses = Addresses { api: running.api_addr(), xds: running.xds_addr(), admin: running.admin_addr() };
         Self::new(addresses, Runs::Here(Box::new(running)))
     }
@@ -123,6 +131,12 @@ impl ControlPlane {
             }
         }
     }
+}
+
+/// In memory, on free ports of an address.
+fn config_on(ip: IpAddr) -> mesh_local::Config {
+    let any = SocketAddr::new(ip, 0);
+    mesh_local::Config { data: None, api_addr: any, xds_addr: any, admin_addr: any, ..Default::default() }
 }
 
 /// What the program says goes to a file beside its data, one for all of its runs.
@@ -202,6 +216,19 @@ impl Admin {
         let text = text.text().await.expect("GET /metrics answers in text");
         let ours = |line: &&str| line.split(['{', ' ']).next() == Some(name);
         text.lines().filter(ours).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// `PUT path` with a body.
+    pub async fn put(&self, path: &str, body: &Value) {
+        let call = self.http.put(format!("{}{path}", self.base)).header("content-type", "application/json");
+        let answer = call.body(body.to_string()).send().await.expect("PUT answers");
+        assert!(answer.status().is_success(), "PUT {path}: {} {:?}", answer.status(), answer.text().await);
+    }
+
+    /// `DELETE path`.
+    pub async fn delete(&self, path: &str) {
+        let answer = self.http.delete(format!("{}{path}", self.base)).send().await.expect("DELETE answers");
+        assert!(answer.status().is_success(), "DELETE {path}: {} {:?}", answer.status(), answer.text().await);
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, String> {

@@ -19,6 +19,11 @@ pub fn python_tool(name: &str) -> PathBuf {
     installed(folder().join("venv/bin").join(name))
 }
 
+/// moto, which stands in for Cloud Map.
+pub fn moto_server() -> PathBuf {
+    installed(folder().join("moto/bin/moto_server"))
+}
+
 fn folder() -> PathBuf {
     workspace().join("target/tools")
 }

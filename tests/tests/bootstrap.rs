@@ -14,6 +14,8 @@ async fn envoy_accepts_every_variant() {
         &[NODE][..],
         &[NODE, "--sotw"],
         &[GATEWAY, "--xds-addr", "relay.example:443"],
+        &[GATEWAY, "--xds-addr", "https://relay.example:443"],
+        &[NODE, "--sotw", "--xds-addr", "https://[::1]:443", "--xds-ca", "/etc/ssl/certs/ca-certificates.crt"],
         &["mesh/shop@111122223333/virtualNode/cart", "--xds-addr", "[::1]:18000"],
         &[NODE, "--bind", "127.0.0.11", "--admin-addr", "[::1]:0"],
         &[NODE, "--cluster", "a \"name\": with # all {sorts} of 'marks', *and* ünïcode"],

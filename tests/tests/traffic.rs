@@ -11,6 +11,8 @@
 
 #[path = "traffic/changes.rs"]
 mod changes;
+#[path = "traffic/cloud_map.rs"]
+mod cloud_map;
 #[path = "traffic/discovery.rs"]
 mod discovery;
 #[path = "traffic/egress.rs"]

@@ -1,9 +1,12 @@
 //! The admin endpoints: is it alive, is it ready, what does it count, who is connected, what is anybody served.
 
+mod instances;
+
+use crate::discovery::InstanceSource;
 use crate::dump;
 use crate::proxies::Proxies;
 use crate::proxy::ProxyKey;
-use crate::world::{ConnectError, World};
+use crate::world::{ConnectError, Standing, World};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{Method, StatusCode, Uri, header};
@@ -13,7 +16,8 @@ use axum::{Json, Router};
 use mesh_core::AccountId;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::watch;
 
 /// What the endpoints look at.
 #[derive(Debug, Clone)]
@@ -24,6 +28,10 @@ pub struct Admin {
     pub proxies: Proxies,
     /// The account of node ids that name none.
     pub account: AccountId,
+    /// Where instances come from.
+    pub instances: Arc<dyn InstanceSource>,
+    /// True once the relay is going down.
+    pub stopping: watch::Receiver<bool>,
 }
 
 /// The endpoints; everything answers JSON but the metrics.
@@ -32,27 +40,47 @@ pub fn router(admin: Admin) -> Router {
         .route("/healthz", get(async || Json(json!({ "healthy": true }))))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics_text))
-        .route("/proxies", get(async |State(admin): State<Admin>| Json(admin.proxies.json())))
+        .route("/proxies", get(proxies))
         .route("/snapshot", get(snapshot))
+        .merge(instances::router())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .with_state(admin)
 }
 
-/// Ready once everything that the log held at the start has been folded.
+/// Ready once everything that the log held at the start has been folded, until the relay is going down. One that serves
+/// an earlier state because the log cannot be reached is not ready: whoever can go to a relay that is, should.
 async fn ready(State(admin): State<Admin>) -> Response {
-    match *admin.world.ready().borrow() {
-        true => Json(json!({ "ready": true })).into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false }))).into_response(),
-    }
+    let (standing, draining) = (*admin.world.standing().borrow(), *admin.stopping.borrow());
+    let ready = standing.caught_up && !draining;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "draining": draining, "state": standing.json() }))).into_response()
 }
 
-async fn metrics_text() -> Response {
+async fn proxies(State(admin): State<Admin>) -> Json<Value> {
+    let mut list = admin.proxies.json();
+    list["state"] = admin.world.standing().borrow().json();
+    Json(list)
+}
+
+async fn metrics_text(State(admin): State<Admin>) -> Response {
+    count_standing(*admin.world.standing().borrow());
     let Some(recorder) = recorder() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "this process counts its metrics elsewhere");
     };
     recorder.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], recorder.render()).into_response()
+}
+
+/// Ages are told as they are when somebody asks.
+fn count_standing(standing: Standing) {
+    let flag = |is: bool| if is { 1.0 } else { 0.0 };
+    metrics::gauge!("remesh_ready").set(flag(standing.caught_up));
+    metrics::gauge!("remesh_following_log").set(flag(standing.following));
+    metrics::gauge!("remesh_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    if let Some(age) = standing.age() {
+        metrics::gauge!("remesh_state_age_seconds").set(age.as_secs_f64());
+    }
 }
 
 /// A process has one recorder, however many relays it runs; nothing where the process brought its own.
@@ -88,13 +116,17 @@ async fn snapshot(State(admin): State<Admin>, node: Result<Query<Node>, QueryRej
             Json(dump).into_response()
         }
         Err(error @ ConnectError::Unknown(_)) => refusal(StatusCode::NOT_FOUND, &error.to_string()),
-        Err(error @ ConnectError::Stopped) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error @ (ConnectError::NotYet(_) | ConnectError::Stopped)) => {
+            refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+        }
     }
 }
 
 async fn unknown(uri: Uri) -> Response {
-    let message =
-        format!("there is no {}; there are /healthz, /readyz, /metrics, /proxies and /snapshot?node=…", uri.path());
+    let message = format!(
+        "there is no {}; there are /healthz, /readyz, /metrics, /proxies, /snapshot?node=… and /instances",
+        uri.path()
+    );
     refusal(StatusCode::NOT_FOUND, &message)
 }
 

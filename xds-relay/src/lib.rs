@@ -10,6 +10,7 @@
 //! bytes as before, and a stream sends what differs from what its Envoy has.
 
 pub mod admin;
+pub mod discovery;
 pub mod dump;
 pub mod proxies;
 pub mod proxy;

@@ -1,20 +1,23 @@
 //! The relay as a whole: what it listens on, the tasks it is made of, and how it ends.
 
 use crate::admin::{self, Admin};
+use crate::discovery::{InstanceSource, Registry};
 use crate::proxies::Proxies;
 use crate::serve::Ads;
-use crate::world::World;
+use crate::world::{Copies, World};
+use futures::Stream;
 use mesh_core::AccountId;
 use mesh_log::Log;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::{Connected, TcpIncoming};
 
 /// How long streams and requests may take to end once told to.
 const GRACE: Duration = Duration::from_secs(3);
@@ -32,6 +35,31 @@ pub struct RelayConfig {
     pub admin_addr: SocketAddr,
     /// The account of node ids that name none.
     pub account: AccountId,
+    /// Where the instances of virtual nodes come from that Cloud Map finds; a registry of our own by default.
+    pub instances: Arc<dyn InstanceSource>,
+    /// Where folds are kept on this machine, to be served when a later run finds the log away.
+    pub copies: Option<Copies>,
+    /// Over how long streams are moved to other relays when this one stops; not at all spread by default.
+    pub drain: Duration,
+    /// What Envoys are shown of who this is; plain text without.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::serve::tls::Certificates>,
+}
+
+impl RelayConfig {
+    /// A relay that keeps nothing, ends its streams at once and speaks plain text.
+    pub fn new(xds_addr: SocketAddr, admin_addr: SocketAddr, account: AccountId) -> Self {
+        Self {
+            xds_addr,
+            admin_addr,
+            account,
+            instances: Arc::new(Registry::default()),
+            copies: None,
+            drain: Duration::ZERO,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
 }
 
 /// Why a relay did not start.
@@ -55,13 +83,29 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    fn xds(config: &RelayConfig, source: io::Error) -> Self {
+        Self::Xds { addr: config.xds_addr, source }
+    }
+
+    fn admin(config: &RelayConfig, source: io::Error) -> Self {
+        Self::Admin { addr: config.admin_addr, source }
+    }
+}
+
 /// A running relay. Dropping it ends it at once, [`Relay::stop`] in an orderly way.
 #[derive(Debug)]
 pub struct Relay {
     xds_addr: SocketAddr,
     admin_addr: SocketAddr,
+    drain: Duration,
+    /// Ends streams.
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
+    /// Ends the admin endpoints, which can be asked as long as there are streams.
+    over: watch::Sender<bool>,
+    envoys: JoinHandle<()>,
+    endpoints: JoinHandle<()>,
+    world: World,
 }
 
 impl Relay {
@@ -72,21 +116,27 @@ impl Relay {
     ///
     /// When an address cannot be listened on. Nothing is left running.
     pub async fn start(log: Arc<dyn Log>, config: RelayConfig) -> Result<Self, StartError> {
-        let RelayConfig { xds_addr, admin_addr, account } = config;
-        let (xds, xds_addr) = listen(xds_addr).await.map_err(|source| StartError::Xds { addr: xds_addr, source })?;
+        let (xds, xds_addr) = listen(config.xds_addr).await.map_err(|source| StartError::xds(&config, source))?;
         let (endpoints, admin_addr) =
-            listen(admin_addr).await.map_err(|source| StartError::Admin { addr: admin_addr, source })?;
+            listen(config.admin_addr).await.map_err(|source| StartError::admin(&config, source))?;
         // First of all, or what is counted before is counted nowhere.
         admin::recorder();
         let (stop, stopping) = watch::channel(false);
-        let (world, proxies) = (World::start(log), Proxies::default());
-        let admin = Admin { world: world.clone(), proxies: proxies.clone(), account: account.clone() };
-        let ads = Ads { world, proxies, account, stopping: stopping.clone() };
-        let tasks = vec![
-            tokio::spawn(serve_envoys(xds, ads, stopping.clone())),
-            tokio::spawn(serve_admin(endpoints, admin, stopping)),
-        ];
-        Ok(Self { xds_addr, admin_addr, stop, tasks })
+        let (over, ending) = watch::channel(false);
+        let (world, proxies) =
+            (World::start_with(log, config.copies.clone(), config.instances.as_ref()), Proxies::default());
+        let admin = Admin {
+            world: world.clone(),
+            proxies: proxies.clone(),
+            account: config.account.clone(),
+            instances: config.instances.clone(),
+            stopping: stopping.clone(),
+        };
+        let (account, drain) = (config.account.clone(), config.drain);
+        let ads = Ads { world: world.clone(), proxies, account, stopping, drain };
+        let envoys = tokio::spawn(serve_envoys(xds, ads, config));
+        let endpoints = tokio::spawn(serve_admin(endpoints, admin, ending));
+        Ok(Self { xds_addr, admin_addr, drain, stop, over, envoys, endpoints, world })
     }
 
     /// Where Envoys connect.
@@ -99,23 +149,34 @@ impl Relay {
         self.admin_addr
     }
 
-    /// Ends every stream gracefully and everything else with it, within five seconds.
+    /// What it serves, and how that stands to the log.
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Accepts nobody any more, moves every stream away, spread over [`RelayConfig::drain`], and ends everything else
+    /// within five seconds after that.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        for task in &mut self.tasks {
-            if tokio::time::timeout(GRACE / 2, &mut *task).await.is_err() {
-                tracing::warn!("connections that did not end in time are cut");
-                task.abort();
-                let _ = task.await;
-            }
-        }
+        end(&mut self.envoys, self.drain + GRACE / 2).await;
+        self.over.send_replace(true);
+        end(&mut self.endpoints, GRACE / 2).await;
+    }
+}
+
+async fn end(task: &mut JoinHandle<()>, patience: Duration) {
+    if tokio::time::timeout(patience, &mut *task).await.is_err() {
+        tracing::warn!("connections that did not end in time are cut");
+        task.abort();
+        let _ = task.await;
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
         self.stop.send_replace(true);
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.envoys.abort();
+        self.endpoints.abort();
     }
 }
 
@@ -125,12 +186,26 @@ async fn listen(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, addr))
 }
 
-async fn serve_envoys(listener: TcpListener, ads: Ads, stopping: watch::Receiver<bool>) {
+async fn serve_envoys(listener: TcpListener, ads: Ads, config: RelayConfig) {
+    #[cfg(feature = "tls")]
+    if let Some(certificates) = config.tls {
+        return serve_on(crate::serve::tls::incoming(listener, certificates), ads).await;
+    }
+    drop(config);
+    serve_on(TcpIncoming::from(listener).with_nodelay(Some(true)), ads).await;
+}
+
+async fn serve_on<C, I>(incoming: I, ads: Ads)
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    I: Stream<Item = io::Result<C>>,
+{
+    let stopping = ads.stopping.clone();
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE.0))
         .http2_keepalive_timeout(Some(KEEPALIVE.1))
         .add_service(ads)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stopped(stopping));
+        .serve_with_incoming_shutdown(incoming, stopped(stopping));
     if let Err(error) = served.await {
         tracing::error!(%error, "the relay stopped serving Envoys");
     }

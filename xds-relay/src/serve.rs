@@ -11,6 +11,8 @@ pub mod session;
 mod refusal;
 mod stream;
 mod subscription;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use crate::proxies::Proxies;
 use crate::world::World;
@@ -20,6 +22,7 @@ use mesh_core::AccountId;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::codegen::Service;
@@ -40,6 +43,8 @@ pub struct Ads {
     pub account: AccountId,
     /// True once streams are to end.
     pub stopping: watch::Receiver<bool>,
+    /// Over how long their ends are spread then.
+    pub drain: Duration,
 }
 
 impl NamedService for Ads {

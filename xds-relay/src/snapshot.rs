@@ -2,8 +2,9 @@
 //!
 //! A resource is encoded once, when it is made; its version is a hash of those bytes, so it is the same on every relay
 //! and after every restart, and a reconnecting Envoy is sent nothing it already has. Snapshots share resources: the next
-//! snapshot of a proxy holds the same `Arc` for everything that did not change.
+//! snapshot of a proxy holds the same `Arc` for everything that did not change. A copy of a snapshot shares whole types.
 
+use crate::discovery::Selection;
 use bytes::Bytes;
 use mesh_core::Seq;
 use prost::Message;
@@ -129,10 +130,12 @@ pub struct NotInEffect {
     pub instead: String,
 }
 
-/// The consistent set of xDS resources for one proxy.
+/// The consistent set of xDS resources for one proxy. Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    resources: [Resources; 5],
+    resources: [Arc<Resources>; 5],
+    /// The instances whose load assignments discovery puts in, by cluster.
+    pub awaits: BTreeMap<Arc<str>, Arc<Selection>>,
     /// The last change of the mesh that was folded when this was made: what caused it, unless an earlier one did.
     pub seq: Seq,
     /// What it does not carry out yet, in order.
@@ -144,7 +147,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Adds a resource, or puts it in place of the one of that name.
     pub fn insert(&mut self, resource: Arc<XdsResource>) {
-        self.resources[resource.of as usize].insert(resource.name.clone(), resource);
+        Arc::make_mut(&mut self.resources[resource.of as usize]).insert(resource.name.clone(), resource);
     }
 
     /// The resources of a type.
@@ -155,6 +158,7 @@ impl Snapshot {
     /// Whether the two say the same, whatever caused them.
     pub fn same_content(&self, other: &Self) -> bool {
         self.resources == other.resources
+            && self.awaits == other.awaits
             && self.not_in_effect == other.not_in_effect
             && self.warnings == other.warnings
     }
@@ -162,7 +166,7 @@ impl Snapshot {
     /// Takes the resources that are equal to another snapshot's from there, so that both hold the same bytes.
     pub fn share(&mut self, other: &Self) {
         for (mine, theirs) in self.resources.iter_mut().zip(&other.resources) {
-            for (name, resource) in mine {
+            for (name, resource) in Arc::make_mut(mine) {
                 if let Some(known) = theirs.get(name).filter(|known| known.version == resource.version) {
                     *resource = known.clone();
                 }
@@ -172,6 +176,6 @@ impl Snapshot {
 
     /// Every resource, types in sending order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<XdsResource>> {
-        self.resources.iter().flat_map(BTreeMap::values)
+        self.resources.iter().flat_map(|resources| resources.values())
     }
 }

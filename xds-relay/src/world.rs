@@ -8,37 +8,56 @@
 //! arrive together are folded together and published once. A snapshot with the content of the one before is not
 //! published at all.
 //!
-//! What nobody uses any more is swept out: a proxy's snapshots when nobody watches them, a service's view when no
-//! watched proxy may call it.
+//! What the log holds comes from a task beside it ([`feed`]), so that a log that is away keeps nobody waiting. Questions
+//! wait until everything has been folded, unless an earlier run left its folds on this machine ([`Copies`]) and the log
+//! cannot be read: then those are served, and [`World::standing`] says how old they are.
 //!
 //! What is deliberately absent: the protocol. How a snapshot reaches an Envoy is [`crate::serve`]'s.
 
+mod copies;
+mod feed;
+mod keep;
+mod mesh;
+mod needs;
+mod standing;
+
+pub use copies::Copies;
+pub use standing::Standing;
+
+use crate::discovery::{Discovery, Instance, InstanceSource, Registry, Service};
 use crate::proxy::ProxyKey;
 use crate::snapshot::Snapshot;
 use crate::translate::Translator;
-use mesh_core::view::{self, Affected, ServiceView};
-use mesh_core::{MeshKey, MeshState, Name, Record, ResourceId, Seq};
-use mesh_log::{Cursor, Follower, Log, LogError};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use feed::News;
+use keep::Keeper;
+use mesh::{Connecting, Mesh, Workshop};
+use mesh_core::{MeshKey, MeshState, Record};
+use mesh_log::Log;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
-/// How long the task waits before it asks a log again that failed: at first, and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// How often proxies that have left are forgotten, and with them what they alone needed.
+const SWEEP: Duration = Duration::from_secs(10);
 
-/// Up to how many views and proxies of a mesh nothing is swept.
-const SMALL: usize = 256;
+/// How often those are looked at who wait for instances.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A handle on the one task that folds. Cheap to clone; the task ends when the last one is dropped.
 #[derive(Debug, Clone)]
 pub struct World {
     questions: mpsc::Sender<Question>,
     ready: watch::Receiver<bool>,
+    standing: watch::Receiver<Standing>,
 }
 
 /// The snapshots of one proxy as they change; `None` once its resource is gone.
 pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
+
+/// The instances that are known of the services in need.
+pub type Discovered = BTreeMap<Service, Arc<[Instance]>>;
 
 /// The other end of [`Snapshots`].
 type Publisher = watch::Sender<Option<Arc<Snapshot>>>;
@@ -49,6 +68,9 @@ pub enum ConnectError {
     /// No such resource.
     #[error("{0} does not exist, or not yet: create it through the API, or correct the proxy's node id")]
     Unknown(String),
+    /// No such resource in a state that may be old.
+    #[error("{0} is not known yet: the event log cannot be reached, and what is served meanwhile is an earlier state")]
+    NotYet(String),
     /// The relay is going down.
     #[error("the relay is shutting down")]
     Stopped,
@@ -58,15 +80,27 @@ pub enum ConnectError {
 enum Question {
     Connect(ProxyKey, oneshot::Sender<Result<Snapshots, ConnectError>>),
     Snapshot(ProxyKey, oneshot::Sender<Result<Arc<Snapshot>, ConnectError>>),
+    Instances(oneshot::Sender<Result<Discovered, ConnectError>>),
 }
 
 impl World {
-    /// Starts the task that follows `log`.
+    /// Starts the task that follows `log`, with instances of a registry that has none.
     pub fn start(log: Arc<dyn Log>) -> Self {
+        Self::start_with(log, None, &Registry::default())
+    }
+
+    /// The same, with a place to keep folds from one run to the next, and instances from `source`.
+    pub fn start_with(log: Arc<dyn Log>, copies: Option<Copies>, source: &dyn InstanceSource) -> Self {
         let (questions, asked) = mpsc::channel(1024);
         let (caught_up, ready) = watch::channel(false);
-        tokio::spawn(run(log, asked, caught_up));
-        Self { questions, ready }
+        let (stands, standing) = watch::channel(Standing::default());
+        let (news, heard) = mpsc::channel(4);
+        tokio::spawn(feed::run(log.clone(), copies.clone(), news));
+        let workshop = Workshop { translator: Translator::default(), discovery: Discovery::start(source) };
+        let (meshes, waiting) = (HashMap::new(), Vec::new());
+        let fold = Fold { log, meshes, workshop, waiting, others: false, stands, caught_up };
+        tokio::spawn(run(fold, heard, asked, Keeper::new(copies)));
+        Self { questions, ready, standing }
     }
 
     /// A world in which every proxy is served these.
@@ -74,6 +108,7 @@ impl World {
     pub(crate) fn of(snapshots: Snapshots) -> Self {
         let (questions, mut asked) = mpsc::channel(1);
         let (_, ready) = watch::channel(true);
+        let (_, standing) = watch::channel(Standing::default());
         tokio::spawn(async move {
             while let Some(question) = asked.recv().await {
                 if let Question::Connect(_, answer) = question {
@@ -81,12 +116,17 @@ impl World {
                 }
             }
         });
-        Self { questions, ready }
+        Self { questions, ready, standing }
     }
 
     /// Whether everything the log held at the start has been folded.
     pub fn ready(&self) -> watch::Receiver<bool> {
         self.ready.clone()
+    }
+
+    /// How what is served stands to what the log holds.
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
     }
 
     /// The snapshots of a proxy from now on. They are kept up to date while the answer is held.
@@ -107,6 +147,15 @@ impl World {
         self.ask(|answer| Question::Snapshot(proxy, answer)).await
     }
 
+    /// The instances that are known of the services in need.
+    ///
+    /// # Errors
+    ///
+    /// When the relay is going down.
+    pub async fn instances(&self) -> Result<Discovered, ConnectError> {
+        self.ask(Question::Instances).await
+    }
+
     async fn ask<T>(
         &self,
         question: impl FnOnce(oneshot::Sender<Result<T, ConnectError>>) -> Question,
@@ -117,63 +166,104 @@ impl World {
     }
 }
 
-async fn run(log: Arc<dyn Log>, mut asked: mpsc::Receiver<Question>, caught_up: watch::Sender<bool>) {
-    let mut fold = Fold { log, meshes: HashMap::new(), translator: Translator::default() };
-    let mut retry = RETRY.0;
-    while let Err(error) = fold.load_all().await {
-        tracing::warn!(%error, retry_ms = retry.as_millis() as u64, "cannot read the event log yet");
-        if asked.is_closed() {
-            return;
-        }
-        tokio::time::sleep(retry).await;
-        retry = (retry * 2).min(RETRY.1);
-    }
-    caught_up.send_replace(true);
-    let mut follower = fold.log.follow(fold.cursor());
+async fn run(mut fold: Fold, mut heard: mpsc::Receiver<News>, mut asked: mpsc::Receiver<Question>, mut keeper: Keeper) {
+    let mut serving = false;
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            records = next(follower.as_mut()) => fold.take(records).await,
-            question = asked.recv() => match question {
+            news = heard.recv() => match news {
+                Some(news) => serving |= fold.hear(news).await,
+                None => return,
+            },
+            question = asked.recv(), if serving => match question {
                 Some(question) => fold.answer(question),
                 None => return,
             },
+            found = fold.workshop.discovery.next() => fold.rediscover(&found),
+            _ = look.tick(), if fold.waits() => fold.rediscover(&BTreeSet::new()),
+            _ = sweep.tick() => fold.meshes.values_mut().for_each(Mesh::sweep),
+            () = keeper.due() => keeper.keep(fold.standing(), fold.meshes.values().map(|mesh| &mesh.state)),
         }
+        if asked.is_closed() && asked.is_empty() {
+            return;
+        }
+        fold.say_what_is_needed();
     }
 }
 
-/// The next records, however long the log is away. Safe to cancel, as the follower is.
-async fn next(follower: &mut dyn Follower) -> Vec<Record> {
-    let mut retry = RETRY.0;
-    loop {
-        match follower.next().await {
-            Ok(records) => return records,
-            Err(error) => tracing::warn!(%error, "cannot follow the event log; serving what is known"),
-        }
-        tokio::time::sleep(retry).await;
-        retry = (retry * 2).min(RETRY.1);
-    }
+/// A proxy that connects, what it waits for, and since when.
+struct Waiting {
+    proxy: ProxyKey,
+    answer: oneshot::Sender<Result<Snapshots, ConnectError>>,
+    services: BTreeSet<Service>,
+    since: Instant,
 }
 
 /// What the task owns.
 struct Fold {
     log: Arc<dyn Log>,
     meshes: HashMap<MeshKey, Mesh>,
-    translator: Translator,
+    workshop: Workshop,
+    /// Proxies that connect and whose instances are being looked for.
+    waiting: Vec<Waiting>,
+    /// Whether there are other meshes or other proxies that wait, and so perhaps other needs.
+    others: bool,
+    stands: watch::Sender<Standing>,
+    caught_up: watch::Sender<bool>,
 }
 
 impl Fold {
-    async fn load_all(&mut self) -> Result<(), LogError> {
-        for mesh in self.log.heads().await?.into_keys() {
-            if !self.meshes.contains_key(&mesh) {
-                let state = mesh_log::load(self.log.as_ref(), &mesh).await?;
-                self.meshes.insert(mesh, Mesh::new(state));
+    /// Takes news in, and answers whether there is something to serve now.
+    async fn hear(&mut self, news: News) -> bool {
+        match news {
+            News::Copies(states, as_of) => {
+                tracing::warn!(meshes = states.len(), "serving what an earlier run left on this machine");
+                self.replace_all(states);
+                self.stand(|standing| standing.as_of = Some(as_of));
+                return true;
             }
+            News::Loaded(states) => {
+                tracing::info!(meshes = states.len(), "everything in the event log is folded");
+                self.replace_all(states);
+                self.stand(|standing| *standing = Standing { caught_up: true, following: true, as_of: None });
+                self.caught_up.send_replace(true);
+                return true;
+            }
+            News::Records(records) => self.take(records).await,
+            News::Away => self.stand(|standing| {
+                if standing.following {
+                    standing.as_of = Some(SystemTime::now());
+                }
+                standing.following = false;
+            }),
+            News::Back => self.stand(|standing| *standing = Standing { following: true, as_of: None, ..*standing }),
         }
-        Ok(())
+        false
     }
 
-    fn cursor(&self) -> Cursor {
-        self.meshes.iter().map(|(key, mesh)| (key.clone(), mesh.state.seq())).collect()
+    fn standing(&self) -> Standing {
+        *self.stands.borrow()
+    }
+
+    fn stand(&self, change: impl FnOnce(&mut Standing)) {
+        self.stands.send_modify(change);
+        metrics::gauge!("remesh_meshes").set(self.meshes.len() as f64);
+    }
+
+    /// Takes these folds, and no others. Whoever is connected to a mesh that is not among them is let go.
+    fn replace_all(&mut self, states: Vec<MeshState>) {
+        let mut before = std::mem::take(&mut self.meshes);
+        for state in states {
+            let key = state.key().clone();
+            let mut mesh = before.remove(&key).unwrap_or_else(|| Mesh::empty(&key));
+            mesh.replace(state);
+            mesh.publish(&mut self.workshop);
+            self.meshes.insert(key, mesh);
+        }
+        self.others = true;
     }
 
     async fn take(&mut self, records: Vec<Record>) {
@@ -189,7 +279,7 @@ impl Fold {
         }
         for key in touched {
             if let Some(mesh) = self.meshes.get_mut(&key) {
-                mesh.publish(&mut self.translator);
+                mesh.publish(&mut self.workshop);
             }
         }
     }
@@ -204,195 +294,80 @@ impl Fold {
 
     fn answer(&mut self, question: Question) {
         match question {
-            Question::Connect(proxy, answer) => {
-                let found = self.find(&proxy).and_then(|(mesh, translator)| mesh.connect(&proxy, translator));
-                // Whoever asked may be gone; then the watch has no receiver and is swept like any other.
-                let _ = answer.send(found.ok_or_else(|| ConnectError::Unknown(proxy.to_string())));
-            }
+            Question::Connect(proxy, answer) => self.connect(proxy, answer, Instant::now()),
             Question::Snapshot(proxy, answer) => {
-                let found = self.find(&proxy).and_then(|(mesh, translator)| mesh.current(&proxy, translator));
-                let _ = answer.send(found.ok_or_else(|| ConnectError::Unknown(proxy.to_string())));
+                let found = self.find(&proxy).and_then(|(mesh, workshop)| mesh.current(&proxy, workshop));
+                // Whoever asked may be gone.
+                let _ = answer.send(found.ok_or_else(|| self.unknown(&proxy)));
+            }
+            Question::Instances(answer) => {
+                let _ = answer.send(Ok(self.workshop.discovery.report()));
             }
         }
     }
 
-    fn find(&mut self, proxy: &ProxyKey) -> Option<(&mut Mesh, &mut Translator)> {
-        Some((self.meshes.get_mut(&proxy.mesh)?, &mut self.translator))
-    }
-}
-
-/// One mesh: its fold, the views derived from it, and the proxies that are connected to it.
-struct Mesh {
-    state: MeshState,
-    services: HashMap<Name, Arc<ServiceView>>,
-    proxies: HashMap<ResourceId, HashMap<ProxyKey, Publisher>>,
-    dirty: Dirty,
-    /// How many views and proxies there may be before what nobody uses is looked for.
-    sweep_at: usize,
-}
-
-/// What has changed since the last publication.
-#[derive(Default)]
-struct Dirty {
-    everything: bool,
-    services: BTreeSet<Name>,
-    nodes: BTreeSet<ResourceId>,
-}
-
-impl Mesh {
-    fn new(state: MeshState) -> Self {
-        Self { state, services: HashMap::new(), proxies: HashMap::new(), dirty: Dirty::default(), sweep_at: SMALL }
-    }
-
-    fn empty(key: &MeshKey) -> Self {
-        Self::new(MeshState::new(key.clone()))
-    }
-
-    fn fold(&mut self, record: &Record) -> Result<(), mesh_core::state::FoldError> {
-        if record.seq <= self.state.seq() {
-            return Ok(());
-        }
-        self.state.apply(record)?;
-        let Affected { everything, services, nodes } = view::affected(&self.state, &record.entry.event);
-        self.dirty.everything |= everything;
-        self.dirty.services.extend(services);
-        self.dirty.nodes.extend(nodes);
-        Ok(())
-    }
-
-    fn replace(&mut self, state: MeshState) {
-        self.state = state;
-        self.services.clear();
-        self.dirty.everything = true;
-    }
-
-    /// Brings the snapshots of every dirty, connected proxy up to date.
-    fn publish(&mut self, translator: &mut Translator) {
-        for id in self.stale() {
-            let Some(mut proxies) = self.proxies.remove(&id) else { continue };
-            proxies.retain(|_, snapshots| snapshots.receiver_count() > 0);
-            for (proxy, snapshots) in &proxies {
-                let before = snapshots.borrow().clone();
-                let after = self.snapshot(proxy, translator, before.as_deref());
-                let same = match (&before, &after) {
-                    (Some(before), Some(after)) => before.same_content(after),
-                    (None, None) => true,
-                    _ => false,
-                };
-                if !same {
-                    snapshots.send_replace(after.map(Arc::new));
-                }
-            }
-            // Who stood for a resource that is gone has been told so, and that was the last word.
-            proxies.retain(|_, snapshots| snapshots.borrow().is_some());
-            if !proxies.is_empty() {
-                self.proxies.insert(id, proxies);
+    fn connect(&mut self, proxy: ProxyKey, answer: oneshot::Sender<Result<Snapshots, ConnectError>>, since: Instant) {
+        let late = since.elapsed() >= mesh::PATIENCE;
+        let connecting = self.find(&proxy).map(|(mesh, workshop)| mesh.connect(&proxy, late, workshop));
+        // Whoever asked may be gone; then the watch has no receiver and is swept.
+        match connecting.unwrap_or(Connecting::Unknown) {
+            Connecting::Now(snapshots) => drop(answer.send(Ok(snapshots))),
+            Connecting::Unknown => drop(answer.send(Err(self.unknown(&proxy)))),
+            Connecting::Wait(services) => {
+                self.others = true;
+                self.waiting.push(Waiting { proxy, answer, services, since });
             }
         }
-        self.sweep();
     }
 
-    /// Derives every dirty service anew that is known, and answers which connected proxies are out of date.
-    fn stale(&mut self) -> Vec<ResourceId> {
-        let Dirty { everything, services, mut nodes } = std::mem::take(&mut self.dirty);
-        for name in services {
-            if self.renew(&name) {
-                nodes.extend(view::callers(&self.state, &name));
+    /// Brings what was found to those who need it. Those who wait are looked at in any case: their time may be over.
+    fn rediscover(&mut self, found: &BTreeSet<Service>) {
+        for mesh in self.meshes.values_mut() {
+            mesh.rediscover(found, &mut self.workshop);
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        self.others |= !waiting.is_empty();
+        for one in waiting {
+            let known = one.services.iter().all(|service| self.workshop.discovery.knows(service));
+            if known || one.since.elapsed() >= mesh::PATIENCE {
+                self.connect(one.proxy, one.answer, one.since);
+            } else if !one.answer.is_closed() {
+                self.waiting.push(one);
             }
         }
-        match everything {
-            true => self.proxies.keys().cloned().collect(),
-            false => nodes.into_iter().filter(|id| self.proxies.contains_key(id)).collect(),
-        }
     }
 
-    /// Whether a service looks another to its callers than before; else the view stays the shared one it was.
-    fn renew(&mut self, name: &Name) -> bool {
-        let Some(known) = self.services.get_mut(name) else { return true };
-        let view = view::service_view(&self.state, name);
-        let changed = **known != view;
+    /// Whether anybody waits for instances.
+    fn waits(&self) -> bool {
+        !self.waiting.is_empty() || self.meshes.values().any(Mesh::holds)
+    }
+
+    /// Tells discovery which services to keep in sight, where that may have changed.
+    fn say_what_is_needed(&mut self) {
+        let mut changed = std::mem::take(&mut self.others);
+        for mesh in self.meshes.values_mut() {
+            changed |= mesh.needs.take_changed();
+        }
         if changed {
-            *known = Arc::new(view);
+            let connected = self.meshes.values().flat_map(|mesh| mesh.needs.services());
+            let waiting = self.waiting.iter().flat_map(|one| &one.services);
+            self.workshop.discovery.want(connected.chain(waiting).cloned().collect());
         }
-        changed
     }
 
-    /// Forgets what no watched proxy uses, when there may be much of it.
-    fn sweep(&mut self) {
-        if self.state.resources().next().is_none() {
-            // A mesh that was deleted: of it remains how far it was folded.
-            self.services = HashMap::new();
+    fn unknown(&self, proxy: &ProxyKey) -> ConnectError {
+        match self.standing().caught_up {
+            true => ConnectError::Unknown(proxy.to_string()),
+            false => ConnectError::NotYet(proxy.to_string()),
         }
-        if self.services.len() + self.proxies.len() < self.sweep_at {
-            return;
-        }
-        self.proxies.retain(|_, placed| {
-            placed.retain(|_, snapshots| snapshots.receiver_count() > 0);
-            !placed.is_empty()
-        });
-        let (mut used, none) = (HashSet::new(), Arc::new(ServiceView { name: "".into(), ports: Vec::new() }));
-        for id in self.proxies.keys() {
-            view::node_view(&self.state, id, |name| {
-                used.insert(name.clone());
-                self.services.get(name).unwrap_or(&none).clone()
-            });
-        }
-        self.services.retain(|name, _| used.contains(name));
-        self.services.shrink_to_fit();
-        self.proxies.shrink_to_fit();
-        self.sweep_at = SMALL.max(2 * (self.services.len() + self.proxies.len()));
     }
 
-    fn connect(&mut self, proxy: &ProxyKey, translator: &mut Translator) -> Option<Snapshots> {
-        if let Some(placed) = self.proxies.get_mut(&proxy.id) {
-            // A machine that comes back elsewhere leaves its old placement behind.
-            placed.retain(|other, snapshots| other == proxy || snapshots.receiver_count() > 0);
-        }
-        if let Some(snapshots) = self.watched(proxy) {
-            return Some(snapshots.subscribe()).filter(|snapshots| snapshots.borrow().is_some());
-        }
-        let snapshot = self.snapshot(proxy, translator, None)?;
-        let (snapshots, receiver) = watch::channel(Some(Arc::new(snapshot)));
-        self.proxies.entry(proxy.id.clone()).or_default().insert(proxy.clone(), snapshots);
-        self.sweep();
-        Some(receiver)
-    }
-
-    fn current(&mut self, proxy: &ProxyKey, translator: &mut Translator) -> Option<Arc<Snapshot>> {
-        if let Some(snapshots) = self.watched(proxy) {
-            return snapshots.borrow().clone();
-        }
-        let snapshot = self.snapshot(proxy, translator, None).map(Arc::new);
-        self.sweep();
-        snapshot
-    }
-
-    /// The snapshots of a proxy that is connected, or was and has not been swept out since.
-    fn watched(&mut self, proxy: &ProxyKey) -> Option<&watch::Sender<Option<Arc<Snapshot>>>> {
-        self.proxies.get(&proxy.id)?.get(proxy)
-    }
-
-    fn snapshot(
-        &mut self,
-        proxy: &ProxyKey,
-        translator: &mut Translator,
-        before: Option<&Snapshot>,
-    ) -> Option<Snapshot> {
-        let Self { state, services, .. } = self;
-        let service = |name: &Name| -> Arc<ServiceView> {
-            let known = services.entry(name.clone());
-            known.or_insert_with(|| Arc::new(view::service_view(state, name))).clone()
-        };
-        let view = view::node_view(state, &proxy.id, service)?;
-        metrics::counter!("remesh_snapshots_built_total").increment(1);
-        let mut snapshot = translator.translate(&view, &proxy.placement);
-        snapshot.seq = state.seq() as Seq;
-        if let Some(before) = before {
-            snapshot.share(before);
-        }
-        Some(snapshot)
+    fn find(&mut self, proxy: &ProxyKey) -> Option<(&mut Mesh, &mut Workshop)> {
+        Some((self.meshes.get_mut(&proxy.mesh)?, &mut self.workshop))
     }
 }
 
+#[cfg(test)]
+mod discovery_tests;
 #[cfg(test)]
 mod tests;

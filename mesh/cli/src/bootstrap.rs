@@ -13,9 +13,12 @@ pub struct Bootstrap {
     /// The resource the Envoy stands for: mesh/MESH/virtualNode/NAME, mesh/MESH/virtualGateway/NAME, or its ARN
     #[arg(value_name = "NODE")]
     node: NodeId,
-    /// Where the control plane is, as the Envoy reaches it
+    /// Where the control plane is, as the Envoy reaches it; https:// before it for one behind TLS
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:18000")]
     xds_addr: XdsAddr,
+    /// The authorities that a control plane behind TLS is trusted by, a PEM file as the Envoy sees it
+    #[arg(long, value_name = "FILE", default_value = bootstrap::AUTHORITIES)]
+    xds_ca: String,
     /// Ask for state of the world, as App Mesh's own image does, instead of delta xDS
     #[arg(long)]
     sotw: bool,
@@ -42,6 +45,7 @@ impl Bootstrap {
             node: self.node,
             cluster: self.cluster,
             xds: self.xds_addr,
+            authorities: self.xds_ca,
             admin: self.admin_addr,
             protocol: if self.sotw { Protocol::StateOfTheWorld } else { Protocol::Delta },
             bind: self.bind,

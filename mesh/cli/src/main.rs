@@ -6,6 +6,7 @@
 mod bootstrap;
 mod demo;
 mod diagnostics;
+mod proxy;
 mod signals;
 mod up;
 
@@ -32,6 +33,8 @@ enum Command {
     Bootstrap(bootstrap::Bootstrap),
     /// Run a mesh with services and real Envoys on this machine, with live numbers
     Demo(demo::Demo),
+    /// Give clients on this machine an API that runs as a Lambda: signs their requests and passes them on
+    Proxy(proxy::Proxy),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Up(up) => up.run(line.log_format),
         Command::Bootstrap(bootstrap) => bootstrap.run(),
         Command::Demo(demo) => demo.run(line.log_format),
+        Command::Proxy(proxy) => proxy.run(line.log_format),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,13 +15,16 @@ pub struct Up {
     /// Keep everything in this SQLite file; without it, state is in memory and ends with the process
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Find the instances of virtual nodes with awsCloudMap discovery in this JSON file, which is watched
+    #[arg(long, value_name = "FILE")]
+    instances: Option<PathBuf>,
     /// Where the App Mesh API listens; port 0 means any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8480")]
     api_addr: SocketAddr,
     /// Where Envoys connect
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:18000")]
     xds_addr: SocketAddr,
-    /// Where the admin endpoints listen: /healthz /readyz /metrics /proxies /snapshot
+    /// Where the admin endpoints listen: /healthz /readyz /metrics /proxies /snapshot /instances
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8481")]
     admin_addr: SocketAddr,
     /// The AWS account in ARNs, twelve digits
@@ -46,6 +49,7 @@ impl Up {
     fn config(self) -> Config {
         Config {
             data: self.data,
+            instances: self.instances,
             api_addr: self.api_addr,
             xds_addr: self.xds_addr,
             admin_addr: self.admin_addr,

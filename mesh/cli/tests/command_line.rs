@@ -89,7 +89,7 @@ fn put(url: &str, body: Value) -> Value {
 fn without_a_command_the_commands_are_shown() {
     let shown = output(&[]);
     assert_eq!(shown.status.code(), Some(2));
-    for command in ["up", "bootstrap", "demo"] {
+    for command in ["up", "bootstrap", "demo", "proxy"] {
         assert!(stderr(&shown).contains(command), "{}", stderr(&shown));
     }
 }

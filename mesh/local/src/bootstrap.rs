@@ -11,6 +11,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use xds_relay::proxy::{NodeError, Placement, ProxyKey};
 
+/// Where Envoy's own image, and Debian's, keep the authorities that everybody trusts.
+pub const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// What a bootstrap is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bootstrap {
@@ -20,6 +23,8 @@ pub struct Bootstrap {
     pub cluster: Option<String>,
     /// Where the control plane is.
     pub xds: XdsAddr,
+    /// The file, as the Envoy sees it, of the authorities that a control plane behind TLS is trusted by.
+    pub authorities: String,
     /// Where Envoy's own admin interface listens.
     pub admin: SocketAddr,
     /// How Envoy asks for its configuration.
@@ -32,7 +37,8 @@ impl Bootstrap {
     /// The bootstrap of a proxy on a machine that redirects traffic to it, with delta xDS.
     pub fn new(node: NodeId, xds: impl Into<XdsAddr>) -> Self {
         let admin = SocketAddr::from(([127, 0, 0, 1], 9901));
-        Self { node, cluster: None, xds: xds.into(), admin, protocol: Protocol::Delta, bind: None }
+        let authorities = AUTHORITIES.to_owned();
+        Self { node, cluster: None, xds: xds.into(), authorities, admin, protocol: Protocol::Delta, bind: None }
     }
 }
 
@@ -89,23 +95,28 @@ impl fmt::Display for NodeId {
 pub struct XdsAddr {
     host: String,
     port: u16,
+    tls: bool,
 }
 
 /// Text that says no host and port.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a host and a port: give 127.0.0.1:18000, [::1]:18000 or relay.example:18000")]
+#[error(
+    "`{0}` is not a host and a port: give 127.0.0.1:18000, [::1]:18000, relay.example:18000, or with TLS https://relay.example:443"
+)]
 pub struct XdsAddrError(String);
 
 impl FromStr for XdsAddr {
     type Err = XdsAddrError;
 
-    /// An `http://` before it is taken off, so that the address of `remesh up`'s ready line can be given as it is.
+    /// An `http://` before it is taken off, so that the address of `remesh up`'s ready line can be given as it is; an
+    /// `https://` says that the control plane is behind TLS.
     fn from_str(text: &str) -> Result<Self, XdsAddrError> {
         let refused = || XdsAddrError(text.to_owned());
-        let plain = text.strip_prefix("http://").unwrap_or(text);
+        let secured = text.strip_prefix("https://");
+        let plain = secured.or_else(|| text.strip_prefix("http://")).unwrap_or(text);
         let (host, port) = plain.trim_end_matches('/').rsplit_once(':').ok_or_else(refused)?;
         let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(refused)?;
-        Ok(Self { host: parse_host(host).ok_or_else(refused)?, port })
+        Ok(Self { host: parse_host(host).ok_or_else(refused)?, port, tls: secured.is_some() })
     }
 }
 
@@ -119,7 +130,7 @@ fn parse_host(text: &str) -> Option<String> {
 
 impl From<SocketAddr> for XdsAddr {
     fn from(addr: SocketAddr) -> Self {
-        Self { host: addr.ip().to_string(), port: addr.port() }
+        Self { host: addr.ip().to_string(), port: addr.port(), tls: false }
     }
 }
 
@@ -130,6 +141,7 @@ pub fn bootstrap(of: &Bootstrap) -> String {
     let metadata = of.bind.map(metadata).unwrap_or_default();
     let (admin_host, admin_port) = (quoted(&of.admin.ip().to_string()), of.admin.port());
     let (host, port) = (quoted(&of.xds.host), of.xds.port);
+    let tls = if of.xds.tls { tls(&of.xds.host, &of.authorities) } else { String::new() };
     let api_type = match of.protocol {
         Protocol::Delta => "DELTA_GRPC",
         Protocol::StateOfTheWorld => "GRPC",
@@ -181,7 +193,7 @@ static_resources:
             http2_protocol_options:
               # Notices a control plane that is gone without a word. Traffic goes on without it.
               connection_keepalive: {{ interval: 20s, timeout: 10s }}
-
+{tls}
 # As App Mesh's agent: long regular expressions in matches are allowed.
 layered_runtime:
   layers:
@@ -189,6 +201,29 @@ layered_runtime:
       static_layer: {{ re2.max_program_size.error_level: 1000 }}
     - name: admin
       admin_layer: {{}}
+"
+    )
+}
+
+/// Encrypts the connection to the control plane, and takes no other for it than the one that was named.
+fn tls(host: &str, authorities: &str) -> String {
+    let (name, authorities) = (quoted(host), quoted(authorities));
+    // An address is no server name (RFC 6066).
+    let (kind, sni) = match host.parse::<IpAddr>() {
+        Ok(_) => ("IP_ADDRESS", String::new()),
+        Err(_) => ("DNS", format!("          sni: {name}\n")),
+    };
+    format!(
+        "      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+{sni}          common_tls_context:
+            alpn_protocols: [h2]
+            validation_context:
+              trusted_ca: {{ filename: {authorities} }}
+              match_typed_subject_alt_names:
+                - {{ san_type: {kind}, matcher: {{ exact: {name} }} }}
 "
     )
 }
@@ -243,21 +278,32 @@ mod tests {
 
     #[test]
     fn an_address_is_taken_as_the_ready_line_prints_it() {
-        for (given, host, port) in [
-            ("127.0.0.1:18000", "127.0.0.1", 18000),
-            ("http://127.0.0.1:18000", "127.0.0.1", 18000),
-            ("http://[::1]:1/", "::1", 1),
-            ("localhost:65535", "localhost", 65535),
+        for (given, host, port, tls) in [
+            ("127.0.0.1:18000", "127.0.0.1", 18000, false),
+            ("http://127.0.0.1:18000", "127.0.0.1", 18000, false),
+            ("http://[::1]:1/", "::1", 1, false),
+            ("localhost:65535", "localhost", 65535, false),
+            ("https://relay.example:443", "relay.example", 443, true),
         ] {
-            assert_eq!(given.parse(), Ok(XdsAddr { host: host.into(), port }), "{given}");
+            assert_eq!(given.parse(), Ok(XdsAddr { host: host.into(), port, tls }), "{given}");
         }
     }
 
     #[test]
     fn what_is_no_host_and_port_is_refused() {
-        for given in ["", "18000", "host", "host:", "host:0", "host:65536", ":1", "::1:1", "a b:1", "https://host:1"] {
+        for given in ["", "18000", "host", "host:", "host:0", "host:65536", ":1", "::1:1", "a b:1", "https://host"] {
             assert!(given.parse::<XdsAddr>().is_err(), "{given}");
         }
+    }
+
+    #[test]
+    fn a_control_plane_behind_tls_has_to_be_the_one_that_is_named() {
+        assert!(!bootstrap(&cart()).contains("transport_socket"));
+        let secured = |addr: &str| bootstrap(&Bootstrap { xds: addr.parse().unwrap(), ..cart() });
+        let named = secured("https://relay.example:443");
+        assert!(named.contains("sni: \"relay.example\"") && named.contains("exact: \"relay.example\""), "{named}");
+        let addressed = secured("https://[::1]:443");
+        assert!(addressed.contains("san_type: IP_ADDRESS") && !addressed.contains("sni"), "{addressed}");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 pub struct Config {
     /// The file of the event log; `None` keeps it in memory, where it ends with the process.
     pub data: Option<PathBuf>,
+    /// A file of the instances behind virtual nodes that Cloud Map would find; without one they are registered at the
+    /// admin endpoints only.
+    pub instances: Option<PathBuf>,
     /// Where the App Mesh API listens.
     pub api_addr: SocketAddr,
     /// Where Envoys connect.
@@ -26,6 +29,7 @@ impl Default for Config {
         let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
             data: None,
+            instances: None,
             api_addr: local(8480),
             xds_addr: local(18000),
             admin_addr: local(8481),

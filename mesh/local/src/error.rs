@@ -31,6 +31,9 @@ pub enum StartError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(mesh_log::sqlite::OpenError),
+    /// The file of instances cannot be used.
+    #[error("--instances: {0}")]
+    Instances(xds_relay::discovery::RegistryError),
 }
 
 /// The sides of the process that listen.

@@ -22,6 +22,7 @@ use mesh_log::sqlite::SqliteLog;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use xds_relay::discovery::{InstanceSource, Registry};
 use xds_relay::{Relay, RelayConfig};
 
 /// Records after which a mesh's fold is saved anew: a start then reads at most this many records of a mesh.
@@ -34,11 +35,24 @@ const CHECKPOINT_EVERY: u64 = 1000;
 /// When an address cannot be listened on, the data file cannot be used, or the configuration makes no sense. The
 /// message says what to do about it. Nothing is left running.
 pub async fn start(config: Config) -> Result<Running, StartError> {
+    let instances = match &config.instances {
+        Some(file) => Registry::of_file(file).map_err(StartError::Instances)?,
+        None => Registry::default(),
+    };
+    start_discovering(config, Arc::new(instances)).await
+}
+
+/// The same with instances from elsewhere, whatever the configuration says of them.
+///
+/// # Errors
+///
+/// As for [`start`].
+pub async fn start_discovering(config: Config, instances: Arc<dyn InstanceSource>) -> Result<Running, StartError> {
     config.check()?;
     let log = open(&config)?;
     let api = listen(Side::Api, config.api_addr).await?;
     let api_addr = api.local_addr().map_err(|source| StartError::listen(Side::Api, config.api_addr, source))?;
-    let relay = start_relay(&log, &config).await?;
+    let relay = start_relay(&log, &config, instances).await?;
     let app = functions::App::new(Arc::new(log.clone()), app_config(&config));
     let checkpointer = config.data.is_some().then(|| tokio::spawn(keep_checkpoints(log.clone())));
     Ok(Running::new(api, api_addr, functions::router(app), relay, checkpointer, log))
@@ -57,12 +71,13 @@ async fn listen(side: Side, addr: SocketAddr) -> Result<TcpListener, StartError>
     TcpListener::bind(addr).await.map_err(|source| StartError::listen(side, addr, source))
 }
 
-async fn start_relay(log: &SqliteLog, config: &Config) -> Result<Relay, StartError> {
-    let relay = RelayConfig {
-        xds_addr: config.xds_addr,
-        admin_addr: config.admin_addr,
-        account: AccountId::from(config.account.as_str()),
-    };
+async fn start_relay(
+    log: &SqliteLog,
+    config: &Config,
+    instances: Arc<dyn InstanceSource>,
+) -> Result<Relay, StartError> {
+    let account = AccountId::from(config.account.as_str());
+    let relay = RelayConfig { instances, ..RelayConfig::new(config.xds_addr, config.admin_addr, account) };
     Relay::start(Arc::new(log.clone()), relay).await.map_err(StartError::relay)
 }
 

@@ -10,7 +10,7 @@ use crate::world::{ConnectError, Snapshots};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
@@ -29,11 +29,12 @@ pub fn open(
 ) -> ReceiverStream<Result<Response, Status>> {
     let (send, sent) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let mut stopping = ads.stopping.clone();
+        metrics::counter!("remesh_streams_opened_total", "protocol" => protocol.as_str()).increment(1);
+        let left = told_to_leave(ads.stopping.clone(), ads.drain.mul_f64(turn(peer)));
         let ended = tokio::select! {
             ended = run(ads, protocol, peer, requests, &send) => ended,
             // An ended stream is routine: the Envoy goes on with what it has and connects again (§1.5).
-            _ = stopping.wait_for(|stopping| *stopping) => Ok(()),
+            () = left => Ok(()),
         };
         if let Err(status) = ended {
             // Nobody is left to be told where the client has gone.
@@ -41,6 +42,20 @@ pub fn open(
         }
     });
     ReceiverStream::new(sent)
+}
+
+/// Ends when the relay is going down and this stream's turn has come.
+async fn told_to_leave(mut stopping: watch::Receiver<bool>, turn: Duration) {
+    // A dropped sender means that the relay was dropped.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+    tokio::time::sleep(turn).await;
+}
+
+/// When a stream's turn to move comes, as a share of the time all of them have. Ports are all over the place, so their
+/// hashes spread the streams evenly without anybody keeping count.
+fn turn(peer: Option<SocketAddr>) -> f64 {
+    let hash = peer.map_or(0, |peer| xxhash_rust::xxh3::xxh3_64(peer.to_string().as_bytes()));
+    (hash >> 11) as f64 / (1u64 << 53) as f64
 }
 
 type Outbox = mpsc::Sender<Result<Response, Status>>;
@@ -72,12 +87,13 @@ async fn introduce(
     first: &Request,
 ) -> Result<(Stream, Snapshots), Status> {
     let refused = |error: &dyn std::fmt::Display| {
+        metrics::counter!("remesh_proxies_refused_total").increment(1);
         tracing::warn!(node.id = first.node.as_ref().map(|node| &node.id), %error, "proxy refused");
         Status::invalid_argument(error.to_string())
     };
     let not_connected = |error: ConnectError| match error {
         ConnectError::Unknown(_) => refused(&error),
-        ConnectError::Stopped => Status::unavailable(error.to_string()),
+        ConnectError::NotYet(_) | ConnectError::Stopped => Status::unavailable(error.to_string()),
     };
     let node = first.node.as_ref().ok_or_else(|| refused(&crate::proxy::NodeError::Missing))?;
     let proxy = ProxyKey::of_node(node, &ads.account).map_err(|error| refused(&error))?;

@@ -76,7 +76,13 @@ impl Bed {
         let (snapshots, watched) = watch::channel(Some(Arc::new(Snapshot::default())));
         let (stop, stopping) = watch::channel(false);
         let proxies = Proxies::default();
-        let ads = Ads { world: World::of(watched), proxies: proxies.clone(), account: "1".into(), stopping };
+        let ads = Ads {
+            world: World::of(watched),
+            proxies: proxies.clone(),
+            account: "1".into(),
+            stopping,
+            drain: Duration::ZERO,
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(Server::builder().add_service(ads).serve_with_incoming(TcpIncoming::from(listener)));

@@ -2,13 +2,13 @@
 
 use super::proto::{ads, millis, number};
 use super::{endpoint, metadata};
+use crate::discovery::Selection;
 use envoy_types::pb::envoy::config::cluster::v3::circuit_breakers::Thresholds;
 use envoy_types::pb::envoy::config::cluster::v3::cluster::{
     ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy,
 };
 use envoy_types::pb::envoy::config::cluster::v3::{CircuitBreakers, Cluster};
 use envoy_types::pb::envoy::config::core::v3::{Http1ProtocolOptions, Http2ProtocolOptions};
-use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::{
     ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig, explicit_http_config::ProtocolConfig,
@@ -48,9 +48,12 @@ pub fn of_node(name: String, node: &Name, spec: &VirtualNodeSpec, mapping: PortM
     speaking(mapping.protocol, Cluster { metadata: metadata::of_node(node.as_str()), ..cluster })
 }
 
-/// The load assignment a cluster made by [`of_node`] waits for, while nothing is known of its instances.
-pub fn awaited(name: &str, spec: &VirtualNodeSpec) -> Option<ClusterLoadAssignment> {
-    matches!(spec.service_discovery, Some(ServiceDiscovery::AwsCloudMap(_))).then(|| endpoint::none(name))
+/// The instances that a cluster made by [`of_node`] awaits.
+pub fn awaited(name: &str, node: &Name, spec: &VirtualNodeSpec, mapping: PortMapping) -> Option<Selection> {
+    match &spec.service_discovery {
+        Some(ServiceDiscovery::AwsCloudMap(found)) => Some(Selection::new(name.into(), node, found, mapping.port)),
+        Some(ServiceDiscovery::Dns(_)) | None => None,
+    }
 }
 
 /// A virtual node that cannot or must not be reached: requests get 503, connections are closed.

@@ -2,9 +2,10 @@
 
 use super::memo::Memo;
 use super::{cluster, name};
+use crate::discovery::Selection;
 use crate::snapshot::{NotInEffect, ResourceType, Snapshot, XdsResource};
 use mesh_core::Name;
-use mesh_core::spec::{ClientPolicy, ListenerTls, ListenerTlsMode, PortMapping};
+use mesh_core::spec::{ClientPolicy, IpPreference, ListenerTls, ListenerTlsMode, PortMapping};
 use mesh_core::view::{Target, TargetPort};
 use prost::Message;
 use std::collections::btree_map::Entry;
@@ -29,8 +30,8 @@ pub struct Callee {
     pub reach: Reach,
     /// Its cluster.
     pub cluster: Arc<XdsResource>,
-    /// Its load assignment, where that comes by EDS.
-    pub assignment: Option<Arc<XdsResource>>,
+    /// The instances behind it, where those come by EDS.
+    pub awaits: Option<Arc<Selection>>,
     /// What its spec asks of callers and does not get yet.
     pub gaps: Vec<NotInEffect>,
     /// What is wrong with it.
@@ -42,6 +43,7 @@ pub struct Callee {
 pub struct Draft<'m> {
     /// What was encoded before.
     pub memo: &'m mut Memo,
+    preference: Option<IpPreference>,
     snapshot: Snapshot,
     callees: BTreeMap<Arc<str>, Arc<Callee>>,
     gaps: BTreeSet<NotInEffect>,
@@ -49,10 +51,11 @@ pub struct Draft<'m> {
 }
 
 impl<'m> Draft<'m> {
-    /// An empty one.
-    pub fn new(memo: &'m mut Memo) -> Self {
+    /// An empty one, in a mesh that prefers these addresses.
+    pub fn new(memo: &'m mut Memo, preference: Option<IpPreference>) -> Self {
         Self {
             memo,
+            preference,
             snapshot: Snapshot::default(),
             callees: BTreeMap::new(),
             gaps: BTreeSet::new(),
@@ -100,7 +103,10 @@ impl<'m> Draft<'m> {
     pub fn finish(mut self) -> Snapshot {
         for callee in self.callees.values() {
             self.snapshot.insert(callee.cluster.clone());
-            callee.assignment.iter().for_each(|assignment| self.snapshot.insert(assignment.clone()));
+            if let Some(awaits) = &callee.awaits {
+                let awaits = Selection::in_mesh(awaits, self.preference);
+                self.snapshot.awaits.insert(awaits.cluster.clone(), awaits);
+            }
             self.gaps.extend(callee.gaps.iter().cloned());
             self.warnings.extend(callee.warning.clone());
         }
@@ -130,7 +136,7 @@ fn missing(mesh: &Name, target: &Target, router: PortMapping) -> Callee {
     Callee {
         reach: Reach::Missing,
         cluster: XdsResource::new(ResourceType::Cluster, name, &cluster),
-        assignment: None,
+        awaits: None,
         gaps: Vec::new(),
         warning: None,
     }

@@ -22,6 +22,7 @@ pub fn of_sidecar(draft: &mut Draft<'_>, view: &SidecarView) {
     }
     gaps.logging(view.spec.logging.as_ref());
     gaps.discovery(&view.spec);
+    gaps.addresses(&view.spec);
     gaps.defaults(view.spec.backend_defaults.as_ref());
     for (at, Backend::VirtualService(backend)) in view.spec.backends.iter().enumerate() {
         gaps.policy(&format!("spec.backends[{at}].virtualService"), backend.client_policy.as_ref());
@@ -63,7 +64,7 @@ pub fn of_callee(node: &Name, port: &TargetPort) -> Vec<NotInEffect> {
 
 fn of_mesh(draft: &mut Draft<'_>, mesh: &Name, preference: Option<IpPreference>) {
     let mut gaps = Gaps::of(Kind::Mesh, mesh);
-    gaps.preference(&format!("{DISCOVERY}.ipPreference"), preference);
+    gaps.preference(&format!("{DISCOVERY}.ipPreference"), preference, "only instances found by Cloud Map follow it");
     gaps.found.into_iter().for_each(|gap| draft.gap(gap));
 }
 
@@ -94,25 +95,25 @@ impl Gaps {
         }
     }
 
+    /// Names are resolved as Envoy does by itself; instances found by Cloud Map follow the preference.
     fn discovery(&mut self, spec: &VirtualNodeSpec) {
-        match &spec.service_discovery {
-            Some(ServiceDiscovery::Dns(dns)) => {
-                self.preference(&format!("{DISCOVERY}.dns.ipPreference"), dns.ip_preference);
-            }
-            Some(ServiceDiscovery::AwsCloudMap(found)) => {
-                self.add(
-                    format!("{DISCOVERY}.awsCloudMap"),
-                    "its instances are not found: what is sent to it fails with 503",
-                );
-                self.preference(&format!("{DISCOVERY}.awsCloudMap.ipPreference"), found.ip_preference);
-            }
-            None => {}
+        if let Some(ServiceDiscovery::Dns(dns)) = &spec.service_discovery {
+            let instead = "addresses are chosen as without a preference";
+            self.preference(&format!("{DISCOVERY}.dns.ipPreference"), dns.ip_preference, instead);
         }
     }
 
-    fn preference(&mut self, field: &str, preference: Option<IpPreference>) {
+    /// A node's preference is about its own listeners and application as well (§10).
+    fn addresses(&mut self, spec: &VirtualNodeSpec) {
+        if let Some(ServiceDiscovery::AwsCloudMap(found)) = &spec.service_discovery {
+            let instead = "callers follow it; the node itself listens and calls its application by IPv4";
+            self.preference(&format!("{DISCOVERY}.awsCloudMap.ipPreference"), found.ip_preference, instead);
+        }
+    }
+
+    fn preference(&mut self, field: &str, preference: Option<IpPreference>, instead: &str) {
         if preference.is_some() {
-            self.add(field.to_owned(), "addresses are chosen as without a preference");
+            self.add(field.to_owned(), instead);
         }
     }
 

@@ -124,10 +124,10 @@ fn callee(mesh: &Name, node: &Name, port: &TargetPort, reach: Reach) -> Callee {
         Reach::Open => cluster::of_node(name.clone(), node, &port.spec, mapping),
         Reach::Missing | Reach::Closed => cluster::nowhere(name.clone(), node),
     };
-    let awaited = cluster::awaited(&name, &port.spec).filter(|_| reach == Reach::Open);
+    let awaits = cluster::awaited(&name, node, &port.spec, mapping).filter(|_| reach == Reach::Open);
     Callee {
         reach,
-        assignment: awaited.map(|awaited| XdsResource::new(ResourceType::Endpoint, &*name, &awaited)),
+        awaits: awaits.map(Arc::new),
         cluster: XdsResource::new(ResourceType::Cluster, &*name, &cluster),
         gaps: gap::of_callee(node, port),
         warning: port

@@ -4,21 +4,21 @@ use super::*;
 use crate::proxy::Placement;
 use crate::snapshot::ResourceType;
 use mesh_core::spec::Spec;
-use mesh_core::{Caller, Entry, Event, Kind, Timestamp};
+use mesh_core::{Caller, Entry, Event, Kind, ResourceId, Timestamp};
 use mesh_log::EventLog;
 use mesh_log::sqlite::SqliteLog;
 
 const OWNER: &str = "000000000000";
 
-fn key() -> MeshKey {
+pub(super) fn key() -> MeshKey {
     MeshKey::new(OWNER, "shop")
 }
 
-fn spec(kind: &str, spec: serde_json::Value) -> Spec {
+pub(super) fn spec(kind: &str, spec: serde_json::Value) -> Spec {
     serde_json::from_value(serde_json::json!({ kind: spec })).unwrap()
 }
 
-fn entry(event: Event) -> Entry {
+pub(super) fn entry(event: Event) -> Entry {
     let caller = Caller { account: OWNER.into(), principal: None };
     Entry { at: Timestamp(1), caller, request: uuid(), event }
 }
@@ -27,16 +27,16 @@ fn uuid() -> uuid::Uuid {
     uuid::Uuid::nil()
 }
 
-fn created(resource: ResourceId, spec: Spec) -> Entry {
+pub(super) fn created(resource: ResourceId, spec: Spec) -> Entry {
     let tags = mesh_core::Tags::new();
     entry(Event::Created { resource, uid: uuid(), owner: OWNER.into(), spec, tags, token: None })
 }
 
-fn mesh() -> Entry {
+pub(super) fn mesh() -> Entry {
     created(ResourceId::new(Kind::Mesh, "shop"), spec("mesh", serde_json::json!({})))
 }
 
-fn node_spec(port: u16, backends: &[&str]) -> Spec {
+pub(super) fn node_spec(port: u16, backends: &[&str]) -> Spec {
     let backends: Vec<_> =
         backends.iter().map(|name| serde_json::json!({"virtualService": {"virtualServiceName": name}})).collect();
     spec(
@@ -49,16 +49,16 @@ fn node_spec(port: u16, backends: &[&str]) -> Spec {
     )
 }
 
-fn node(name: &str, backends: &[&str]) -> Entry {
+pub(super) fn node(name: &str, backends: &[&str]) -> Entry {
     created(ResourceId::new(Kind::VirtualNode, name), node_spec(8080, backends))
 }
 
-fn service(name: &str, node: &str) -> Entry {
+pub(super) fn service(name: &str, node: &str) -> Entry {
     let provider = serde_json::json!({"provider": {"virtualNode": {"virtualNodeName": node}}});
     created(ResourceId::new(Kind::VirtualService, name), spec("virtualService", provider))
 }
 
-fn proxy(node: &str) -> ProxyKey {
+pub(super) fn proxy(node: &str) -> ProxyKey {
     ProxyKey { mesh: key(), id: ResourceId::new(Kind::VirtualNode, node), placement: Placement::Captured }
 }
 
@@ -73,7 +73,7 @@ async fn shop() -> (SqliteLog, World) {
     (log, world)
 }
 
-fn names(snapshot: &Snapshot, of: ResourceType) -> Vec<&str> {
+pub(super) fn names(snapshot: &Snapshot, of: ResourceType) -> Vec<&str> {
     snapshot.of(of).keys().map(AsRef::as_ref).collect()
 }
 
@@ -146,84 +146,4 @@ async fn a_world_started_late_serves_what_a_world_started_early_serves() {
     late.ready().wait_for(|ready| *ready).await.unwrap();
     let early = early.snapshot(proxy("web")).await.unwrap();
     assert_eq!(early, late.snapshot(proxy("web")).await.unwrap());
-}
-
-/// A mesh folded from entries, without a task around it.
-fn folded(entries: Vec<Entry>) -> Mesh {
-    let mut mesh = Mesh::empty(&key());
-    for (seq, entry) in (1..).zip(entries) {
-        mesh.fold(&Record { mesh: key(), seq, entry }).unwrap();
-    }
-    mesh
-}
-
-fn change(mesh: &mut Mesh, entry: Entry) {
-    let seq = mesh.state.seq() + 1;
-    mesh.fold(&Record { mesh: key(), seq, entry }).unwrap();
-}
-
-fn updated(name: &str, spec: Spec) -> Entry {
-    entry(Event::Updated { resource: ResourceId::new(Kind::VirtualNode, name), spec, token: None })
-}
-
-#[test]
-fn what_callers_cannot_see_of_a_node_makes_no_work_for_them() {
-    let nodes = vec![mesh(), node("cart", &[]), service("cart.local", "cart"), node("web", &["cart.local"])];
-    let (mut mesh, mut translator) = (folded(nodes), Translator::default());
-    let _watched = ["cart", "web"].map(|name| mesh.connect(&proxy(name), &mut translator).unwrap());
-    mesh.publish(&mut translator);
-    let id = |name: &str| ResourceId::new(Kind::VirtualNode, name);
-    let before = mesh.services.get(&Name::from("cart.local")).unwrap().clone();
-    change(&mut mesh, updated("cart", node_spec(8080, &["stock.local"])));
-    assert_eq!(mesh.stale(), [id("cart")]);
-    assert!(Arc::ptr_eq(&before, mesh.services.get(&Name::from("cart.local")).unwrap()));
-    change(&mut mesh, updated("cart", node_spec(9090, &["stock.local"])));
-    assert_eq!(mesh.stale(), [id("cart"), id("web")]);
-}
-
-#[test]
-fn placements_that_nobody_uses_go_when_another_connects() {
-    let (mut mesh, mut translator) = (folded(vec![mesh(), node("web", &[])]), Translator::default());
-    for last in 2..100 {
-        let bind = std::net::IpAddr::from([127, 0, 0, last]);
-        mesh.connect(&proxy("web").placed(Placement::Explicit { bind }), &mut translator).unwrap();
-    }
-    assert_eq!(mesh.proxies.values().map(HashMap::len).sum::<usize>(), 1);
-    let _stays = mesh.connect(&proxy("web"), &mut translator).unwrap();
-    let elsewhere = Placement::Explicit { bind: std::net::IpAddr::from([127, 0, 0, 2]) };
-    drop(mesh.connect(&proxy("web").placed(elsewhere), &mut translator).unwrap());
-    let _another = mesh.connect(&proxy("web"), &mut translator).unwrap();
-    assert_eq!(mesh.proxies.values().map(HashMap::len).sum::<usize>(), 1);
-}
-
-#[test]
-fn views_and_proxies_that_nobody_uses_are_swept_out() {
-    let many = 5 * SMALL;
-    let mut entries = vec![mesh(), node("kept", &["kept.local"])];
-    entries.extend((0..many).map(|number| node(&format!("node-{number}"), &[&format!("service-{number}.local")])));
-    let (mut mesh, mut translator) = (folded(entries), Translator::default());
-    let _watched = mesh.connect(&proxy("kept"), &mut translator).unwrap();
-    let kept = mesh.services.get(&Name::from("kept.local")).unwrap().clone();
-    for number in 0..many {
-        let proxy = proxy(&format!("node-{number}"));
-        match number % 2 {
-            0 => drop(mesh.current(&proxy, &mut translator).unwrap()),
-            _ => drop(mesh.connect(&proxy, &mut translator).unwrap()),
-        }
-        assert!(mesh.services.len() + mesh.proxies.len() <= SMALL, "after {number}");
-    }
-    assert!(Arc::ptr_eq(&kept, mesh.services.get(&Name::from("kept.local")).unwrap()), "what is used stays the same");
-}
-
-#[test]
-fn a_deleted_mesh_leaves_next_to_nothing() {
-    let nodes = vec![mesh(), node("web", &["cart.local"])];
-    let (mut mesh, mut translator) = (folded(nodes), Translator::default());
-    let watched = mesh.connect(&proxy("web"), &mut translator).unwrap();
-    for resource in [ResourceId::new(Kind::VirtualNode, "web"), ResourceId::new(Kind::Mesh, "shop")] {
-        change(&mut mesh, entry(Event::Deleted { resource }));
-    }
-    mesh.publish(&mut translator);
-    assert!(watched.borrow().is_none());
-    assert!(mesh.services.is_empty() && mesh.proxies.is_empty());
 }

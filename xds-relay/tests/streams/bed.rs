@@ -6,9 +6,10 @@ use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
 use mesh_core::{AccountId, Caller, Entry, Event, Kind, MeshKey, ResourceId, Seq, Spec, Timestamp};
-use mesh_log::EventLog;
 use mesh_log::sqlite::SqliteLog;
+use mesh_log::{EventLog, Log};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,18 +36,17 @@ pub struct Bed {
 
 impl Bed {
     pub async fn start() -> Self {
-        let log = SqliteLog::in_memory().unwrap();
-        let service = json!({"provider": {"virtualNode": {"virtualNodeName": "cart"}}});
-        let entries = vec![
-            created(ResourceId::new(Kind::Mesh, "shop"), "mesh", json!({})),
-            created(ResourceId::new(Kind::VirtualNode, "cart"), "virtualNode", node_spec(8080, &[])),
-            created(ResourceId::new(Kind::VirtualService, "cart.local"), "virtualService", service),
-            created(ResourceId::new(Kind::VirtualNode, "web"), "virtualNode", node_spec(8080, &["cart.local"])),
-        ];
-        log.append(&mesh(), 0, entries).await.unwrap();
-        let any = "127.0.0.1:0".parse().unwrap();
-        let config = RelayConfig { xds_addr: any, admin_addr: any, account: AccountId::from(OWNER) };
-        let relay = Relay::start(Arc::new(log.clone()), config).await.unwrap();
+        Self::start_on(shop().await, |_| {}).await
+    }
+
+    /// A relay over a log that is there, set up as wished.
+    pub async fn start_on(log: SqliteLog, with: impl FnOnce(&mut RelayConfig)) -> Self {
+        let relay = relay_on(Arc::new(log.clone()), with).await;
+        Self::of(relay, log)
+    }
+
+    /// A relay and the log that it follows.
+    pub const fn of(relay: Relay, log: SqliteLog) -> Self {
         Self { relay, log }
     }
 
@@ -97,27 +97,16 @@ impl Bed {
 
     /// `GET path` of the admin endpoints: status and body.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        self.http("GET", path).await
+        get(self.relay.admin_addr(), path).await
     }
 
     /// `POST path` of the admin endpoints.
     pub async fn post(&self, path: &str) -> (u16, String) {
-        self.http("POST", path).await
-    }
-
-    async fn http(&self, method: &str, path: &str) -> (u16, String) {
-        let mut connection = TcpStream::connect(self.relay.admin_addr()).await.unwrap();
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
-        connection.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        http(self.relay.admin_addr(), "POST", path).await
     }
 
     pub async fn get_json(&self, path: &str) -> (u16, Value) {
-        let (status, body) = self.get(path).await;
-        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+        get_json(self.relay.admin_addr(), path).await
     }
 
     /// The list of connected proxies, once it is as it should be.
@@ -134,6 +123,48 @@ impl Bed {
         })
         .await
     }
+}
+
+/// `GET path` there: status and body.
+pub async fn get(addr: SocketAddr, path: &str) -> (u16, String) {
+    http(addr, "GET", path).await
+}
+
+async fn http(addr: SocketAddr, method: &str, path: &str) -> (u16, String) {
+    let mut connection = TcpStream::connect(addr).await.unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+pub async fn get_json(addr: SocketAddr, path: &str) -> (u16, Value) {
+    let (status, body) = get(addr, path).await;
+    (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+}
+
+/// A relay on free ports, set up as wished.
+pub async fn relay_on(log: Arc<dyn Log>, with: impl FnOnce(&mut RelayConfig)) -> Relay {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let mut config = RelayConfig::new(any, any, AccountId::from(OWNER));
+    with(&mut config);
+    Relay::start(log, config).await.unwrap()
+}
+
+/// A log in memory with the small shop in it.
+pub async fn shop() -> SqliteLog {
+    let log = SqliteLog::in_memory().unwrap();
+    let service = json!({"provider": {"virtualNode": {"virtualNodeName": "cart"}}});
+    let entries = vec![
+        created(ResourceId::new(Kind::Mesh, "shop"), "mesh", json!({})),
+        created(ResourceId::new(Kind::VirtualNode, "cart"), "virtualNode", node_spec(8080, &[])),
+        created(ResourceId::new(Kind::VirtualService, "cart.local"), "virtualService", service),
+        created(ResourceId::new(Kind::VirtualNode, "web"), "virtualNode", node_spec(8080, &["cart.local"])),
+    ];
+    log.append(&mesh(), 0, entries).await.unwrap();
+    log
 }
 
 /// One end of a delta stream.

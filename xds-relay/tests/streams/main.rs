@@ -8,4 +8,6 @@
 
 mod admin;
 mod bed;
+mod copies;
+mod moving;
 mod stream;

@@ -1,4 +1,4 @@
-//! The table: its definition, which a deployment template repeats word for word, and the keys of everything in it.
+//! The table: its definition, which `infra/` repeats word for word, and the keys of everything in it.
 //!
 //! | what | `pk` | `sk` |
 //! | --- | --- | --- |
@@ -35,7 +35,7 @@ pub(super) const CURRENT: &str = "current";
 const CREATION: Duration = Duration::from_secs(60);
 
 /// Makes the table, for tests and for machines of one's own, and waits until it can be used. What only concerns
-/// operation (recovery, deletion protection) is left to a deployment template.
+/// operation (recovery, deletion protection) is left to the template in `infra/`.
 ///
 /// # Errors
 ///

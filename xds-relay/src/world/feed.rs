@@ -1,0 +1,170 @@
+//! The way from the log to the fold: everything it holds, then whatever comes, and word of when it cannot be reached.
+//!
+//! A task of its own, because a log that is away must not keep the fold from answering. It holds no state but a cursor;
+//! what it reads it hands over.
+
+use super::copies::{Copies, Kept};
+use mesh_core::{MeshKey, MeshState, Record};
+use mesh_log::{Cursor, EventLog, Log, LogError};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
+
+/// How long a log that failed is left alone: at first, and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// How long the log may take to tell everything before the folds of an earlier run are served in the meantime. Serving
+/// them takes Envoys back to what they had then, so it is not done lightly.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A copy that lags more records than this is not brought up to date from the log's records but from its checkpoint.
+const TAIL: u64 = 2000;
+
+/// What the fold hears.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The log cannot be read for now. This is what an earlier run had folded, and when that was what the log held.
+    Copies(Vec<MeshState>, SystemTime),
+    /// Everything the log holds.
+    Loaded(Vec<MeshState>),
+    /// What was appended since.
+    Records(Vec<Record>),
+    /// The log cannot be reached.
+    Away,
+    /// It can again, and all it holds has been told.
+    Back,
+}
+
+/// The fold is gone, and nobody listens.
+struct Over;
+
+/// Follows a log until the fold is gone.
+pub(super) async fn run(log: Arc<dyn Log>, copies: Option<Copies>, news: mpsc::Sender<News>) {
+    let kept = match copies {
+        Some(copies) => copies.load().await,
+        None => Kept::default(),
+    };
+    let feed = Feed { log, news };
+    tokio::select! {
+        () = feed.news.closed() => {}
+        _ = feed.run(kept) => {}
+    }
+}
+
+struct Feed {
+    log: Arc<dyn Log>,
+    news: mpsc::Sender<News>,
+}
+
+impl Feed {
+    async fn run(&self, kept: Kept) -> Result<(), Over> {
+        let cursor = self.load(kept).await?;
+        self.follow(cursor).await
+    }
+
+    async fn tell(&self, news: News) -> Result<(), Over> {
+        self.news.send(news).await.map_err(|_| Over)
+    }
+
+    /// Tells everything the log holds, however long that takes; meanwhile what was kept.
+    async fn load(&self, kept: Kept) -> Result<Cursor, Over> {
+        let mut loaded = HashMap::new();
+        let mut offer = Some(&kept).filter(|kept| !kept.states.is_empty());
+        let mut wait = RETRY.0;
+        loop {
+            let failed = match offer {
+                None => self.load_once(&kept, &mut loaded).await.err(),
+                Some(_) => match tokio::time::timeout(PATIENCE, self.load_once(&kept, &mut loaded)).await {
+                    Ok(done) => done.err(),
+                    Err(_) => Some(LogError::Unavailable(format!("no answer within {PATIENCE:?}"))),
+                },
+            };
+            let Some(error) = failed else { break };
+            tracing::warn!(%error, retry_ms = wait.as_millis() as u64, "cannot read the event log yet");
+            metrics::counter!("remesh_log_errors_total").increment(1);
+            self.tell(News::Away).await?;
+            if let Some(kept) = offer.take() {
+                let states = kept.states.values().cloned().collect();
+                self.tell(News::Copies(states, kept.as_of.unwrap_or(SystemTime::UNIX_EPOCH))).await?;
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RETRY.1);
+        }
+        let cursor = loaded.iter().map(|(key, state): (&MeshKey, &MeshState)| (key.clone(), state.seq())).collect();
+        self.tell(News::Loaded(loaded.into_values().collect())).await?;
+        Ok(cursor)
+    }
+
+    /// What is loaded stays loaded when a later mesh fails.
+    async fn load_once(&self, kept: &Kept, loaded: &mut HashMap<MeshKey, MeshState>) -> Result<(), LogError> {
+        for (mesh, head) in self.log.heads().await? {
+            if !loaded.contains_key(&mesh) {
+                let state = match kept.states.get(&mesh) {
+                    Some(copy) => tail_of(self.log.as_ref(), copy, head).await?,
+                    None => mesh_log::load(self.log.as_ref(), &mesh).await?,
+                };
+                loaded.insert(mesh, state);
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow(&self, mut cursor: Cursor) -> Result<(), Over> {
+        let mut follower = self.log.follow(cursor.clone());
+        // Where the log was when it came back, until that is reached.
+        let mut goal: Option<Cursor> = None;
+        let mut wait = RETRY.0;
+        loop {
+            match follower.next().await {
+                Ok(records) => {
+                    wait = RETRY.0;
+                    cursor.extend(records.iter().map(|record| (record.mesh.clone(), record.seq)));
+                    self.tell(News::Records(records)).await?;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot follow the event log; serving what is known");
+                    metrics::counter!("remesh_log_errors_total").increment(1);
+                    self.tell(News::Away).await?;
+                    goal = Some(self.heads(&mut wait).await);
+                }
+            }
+            if goal.as_ref().is_some_and(|goal| is_reached(goal, &cursor)) {
+                goal = None;
+                self.tell(News::Back).await?;
+            }
+        }
+    }
+
+    /// Waits until the log answers, and longer each time as long as nothing comes from it.
+    async fn heads(&self, wait: &mut Duration) -> Cursor {
+        loop {
+            tokio::time::sleep(*wait).await;
+            *wait = (*wait * 2).min(RETRY.1);
+            match self.log.heads().await {
+                Ok(heads) => return heads,
+                Err(error) => tracing::debug!(%error, "the event log is still away"),
+            }
+        }
+    }
+}
+
+fn is_reached(goal: &Cursor, cursor: &Cursor) -> bool {
+    goal.iter().all(|(mesh, head)| cursor.get(mesh).is_some_and(|had| had >= head))
+}
+
+/// A kept fold and what came after it. One that this log never was is not used.
+async fn tail_of(log: &(impl EventLog + ?Sized), copy: &MeshState, head: u64) -> Result<MeshState, LogError> {
+    let mesh = copy.key();
+    if copy.seq() > head {
+        tracing::warn!(%mesh, "the kept copy is ahead of the event log and is of another one; it is not used");
+    } else if head - copy.seq() <= TAIL {
+        let mut state = copy.clone();
+        let records = log.read(mesh, state.seq()).await?;
+        match records.iter().try_for_each(|record| state.apply(record)) {
+            Ok(()) => return Ok(state),
+            Err(error) => tracing::warn!(%error, "the kept copy does not go with the event log; it is not used"),
+        }
+    }
+    mesh_log::load(log, mesh).await
+}

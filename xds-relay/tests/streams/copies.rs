@@ -1,0 +1,209 @@
+//! A relay whose log is away: what it serves then, and what it says about it.
+
+use crate::bed::{Bed, WEB, assert_refused, relay_on, shop, soon};
+use async_trait::async_trait;
+use mesh_core::{Entry, MeshKey, Record, Seq};
+use mesh_log::sqlite::SqliteLog;
+use mesh_log::{AppendError, Checkpoint, Cursor, EventFeed, EventLog, Follower, Log, LogError};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tonic::Code;
+use xds_relay::world::Copies;
+
+/// A log that can be cut off.
+#[derive(Clone)]
+struct Cut {
+    log: SqliteLog,
+    away: Arc<AtomicBool>,
+}
+
+impl Cut {
+    fn new(log: SqliteLog, away: bool) -> Self {
+        Self { log, away: Arc::new(AtomicBool::new(away)) }
+    }
+
+    fn set(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    fn there(&self) -> Result<&SqliteLog, LogError> {
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(LogError::Unavailable("cut off".into())),
+            false => Ok(&self.log),
+        }
+    }
+}
+
+#[async_trait]
+impl EventLog for Cut {
+    async fn read(&self, mesh: &MeshKey, after: Seq) -> Result<Vec<Record>, LogError> {
+        self.there()?.read(mesh, after).await
+    }
+
+    async fn append(&self, mesh: &MeshKey, expected: Seq, entries: Vec<Entry>) -> Result<Seq, AppendError> {
+        self.there()?.append(mesh, expected, entries).await
+    }
+
+    async fn heads(&self) -> Result<BTreeMap<MeshKey, Seq>, LogError> {
+        self.there()?.heads().await
+    }
+
+    async fn checkpoint(&self, mesh: &MeshKey) -> Result<Option<Checkpoint>, LogError> {
+        self.there()?.checkpoint(mesh).await
+    }
+
+    async fn save_checkpoint(&self, checkpoint: Checkpoint) -> Result<(), LogError> {
+        self.there()?.save_checkpoint(checkpoint).await
+    }
+}
+
+impl EventFeed for Cut {
+    fn follow(&self, from: Cursor) -> Box<dyn Follower> {
+        Box::new(CutFollower { cut: self.clone(), inner: self.log.follow(from) })
+    }
+}
+
+struct CutFollower {
+    cut: Cut,
+    inner: Box<dyn Follower>,
+}
+
+#[async_trait]
+impl Follower for CutFollower {
+    async fn next(&mut self) -> Result<Vec<Record>, LogError> {
+        loop {
+            self.cut.there()?;
+            // Looks up now and then, as one that polls does.
+            if let Ok(next) = tokio::time::timeout(Duration::from_millis(5), self.inner.next()).await {
+                return next;
+            }
+        }
+    }
+}
+
+/// The state of `/readyz`, once it is as it should be.
+async fn state_when(relay: &xds_relay::Relay, is_so: impl Fn(u16, &Value) -> bool) -> Value {
+    soon(async {
+        loop {
+            let (status, body) = crate::bed::get_json(relay.admin_addr(), "/readyz").await;
+            if is_so(status, &body["state"]) {
+                return body["state"].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+}
+
+fn copies(folder: &Path) -> Copies {
+    let mut copies = Copies::open(folder).unwrap();
+    copies.every = Duration::from_millis(20);
+    copies
+}
+
+/// Runs a relay until it has kept what the log holds.
+async fn keep(log: &SqliteLog, folder: &Path) {
+    let relay = relay_on(Arc::new(log.clone()), |config| config.copies = Some(copies(folder))).await;
+    soon(async {
+        while !folder.join("as-of").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    relay.stop().await;
+}
+
+async fn bed_of(log: &SqliteLog, cut: &Cut, folder: &Path) -> Bed {
+    let log_of_relay: Arc<dyn Log> = Arc::new(cut.clone());
+    let relay = relay_on(log_of_relay, |config| config.copies = Some(copies(folder))).await;
+    Bed::of(relay, log.clone())
+}
+
+#[tokio::test]
+async fn a_relay_that_starts_without_its_log_serves_what_an_earlier_run_kept_and_says_how_old_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop().await;
+    keep(&log, folder.path()).await;
+    let cut = Cut::new(log.clone(), true);
+    let bed = bed_of(&log, &cut, folder.path()).await;
+    let served = bed.delta_of(WEB).await.next().await;
+    assert!(served.resources.iter().any(|it| it.name == "cds_egress_shop_cart_http_8080"), "{served:?}");
+    let state = state_when(&bed.relay, |status, _| status == 503).await;
+    assert_eq!((&state["caughtUp"], &state["following"]), (&false.into(), &false.into()), "{state}");
+    assert!(state["ageSeconds"].as_f64().unwrap() > 0.0, "{state}");
+    let (_, list) = bed.get_json("/proxies").await;
+    assert!(list["state"]["ageSeconds"].as_f64().unwrap() > 0.0, "{list}");
+    let nobody = "mesh/shop/virtualNode/nobody";
+    assert_refused(&bed.delta_of(nobody).await.end().await, Code::Unavailable, nobody);
+}
+
+#[tokio::test]
+async fn what_happened_meanwhile_reaches_connected_proxies_once_the_log_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop().await;
+    keep(&log, folder.path()).await;
+    let cut = Cut::new(log.clone(), true);
+    let bed = bed_of(&log, &cut, folder.path()).await;
+    let mut stream = bed.delta_of(WEB).await;
+    let first = stream.next().await;
+    stream.accept(&first).await;
+    bed.move_cart(9090).await;
+    cut.set(false);
+    let added = stream.next().await;
+    assert_eq!(added.resources[0].name, "cds_egress_shop_cart_http_9090");
+    let state = state_when(&bed.relay, |status, _| status == 200).await;
+    assert_eq!((&state["following"], &state["ageSeconds"]), (&true.into(), &0.0.into()), "{state}");
+}
+
+#[tokio::test]
+async fn a_relay_whose_log_goes_away_stays_ready_serves_on_and_says_how_old_its_state_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop().await;
+    let cut = Cut::new(log.clone(), false);
+    let bed = bed_of(&log, &cut, folder.path()).await;
+    state_when(&bed.relay, |status, _| status == 200).await;
+    cut.set(true);
+    let state = state_when(&bed.relay, |_, state| state["following"] == false).await;
+    assert_eq!(state["caughtUp"], true);
+    let aged = |status, state: &Value| status == 200 && state["ageSeconds"].as_f64() > Some(0.0);
+    state_when(&bed.relay, aged).await;
+    let mut stream = bed.delta_of(WEB).await;
+    let first = stream.next().await;
+    stream.accept(&first).await;
+    bed.move_cart(9090).await;
+    cut.set(false);
+    assert_eq!(stream.next().await.resources[0].name, "cds_egress_shop_cart_http_9090");
+    state_when(&bed.relay, |_, state| state["following"] == true).await;
+}
+
+#[tokio::test]
+async fn kept_files_that_are_damaged_are_left_out_and_the_log_is_read_instead() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop().await;
+    keep(&log, folder.path()).await;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap().path();
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes.truncate(bytes.len() / 2);
+        std::fs::write(file, bytes).unwrap();
+    }
+    let bed = Bed::start_on(log, |config| config.copies = Some(copies(folder.path()))).await;
+    bed.delta_of(WEB).await.next().await;
+    state_when(&bed.relay, |status, _| status == 200).await;
+}
+
+#[tokio::test]
+async fn a_copy_of_another_log_is_not_served_once_the_log_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = shop().await;
+    let bed = Bed::start_on(other.clone(), |_| {}).await;
+    bed.move_cart(9090).await;
+    keep(&other, folder.path()).await;
+    let bed = Bed::start_on(shop().await, |config| config.copies = Some(copies(folder.path()))).await;
+    let first = bed.delta_of(WEB).await.next().await;
+    assert!(first.resources.iter().any(|it| it.name == "cds_egress_shop_cart_http_8080"), "{first:?}");
+}
