@@ -92,15 +92,28 @@ fn unlockable(data: &Path, source: io::Error) -> OpenError {
 }
 
 /// Who has a file, where the kernel tells; where it is not sure, nobody is blamed.
+///
+/// The kernel's list of all locks names files by the number their own file system gives them, which is not the one that
+/// callers see where file systems are stacked, as in containers. What a process has open is seen as it sees it itself.
 fn holder(inode: Inode) -> Option<u32> {
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    let mut holders = locks.lines().filter_map(|line| flock_on(line, inode.1));
-    holders.next().filter(|process| *process > 0 && holders.next().is_none())
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    let numbers = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    let mut holders = numbers.filter(|process| locks(*process, inode));
+    holders.next().filter(|_| holders.next().is_none())
 }
 
-/// The process of a line such as `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234567 0 EOF`.
-fn flock_on(line: &str, number: u64) -> Option<u32> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let [_, "FLOCK", _, "WRITE", process, file, ..] = words.as_slice() else { return None };
-    (file.rsplit(':').next() == Some(number.to_string().as_str())).then(|| process.parse().ok()).flatten()
+/// Whether a process holds the lock of a file.
+fn locks(process: u32, inode: Inode) -> bool {
+    let Ok(opened) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return false };
+    opened.flatten().any(|descriptor| {
+        std::fs::metadata(descriptor.path()).is_ok_and(|file| Inode::of(&file) == inode)
+            && std::fs::read_to_string(format!("/proc/{process}/fdinfo/{}", descriptor.file_name().display()))
+                .is_ok_and(|state| state.lines().any(is_ours))
+    })
+}
+
+/// Whether a descriptor's state says that it holds a lock such as ours: `lock: 1: FLOCK  ADVISORY  WRITE 4711 …`.
+fn is_ours(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    words.next() == Some("lock:") && words.any(|word| word == "FLOCK")
 }
