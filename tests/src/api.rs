@@ -65,6 +65,11 @@ impl Api {
     /// Creates a mesh and gives a handle to write into it.
     pub async fn create_mesh(&self, name: &str, spec: Value) -> Mesh {
         self.put("/meshes", json!({ "meshName": name, "spec": spec })).await;
+        self.mesh(name)
+    }
+
+    /// A handle to write into a mesh that is there.
+    pub fn mesh(&self, name: &str) -> Mesh {
         Mesh { api: self.clone(), name: name.into() }
     }
 

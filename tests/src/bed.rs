@@ -56,6 +56,15 @@ pub fn run_with_program(test: impl AsyncFnOnce(&mut Bed) + Send) {
     });
 }
 
+/// Runs a test in a bed of its own whose control plane is `localstack/run`: the shape it has in AWS.
+pub fn run_on_localstack(test: impl AsyncFnOnce(&mut Bed) + Send) {
+    tools::aws_programs();
+    in_namespace(async |bed| {
+        bed.plane = Some(ControlPlane::start_localstack(&bed.hub, HUB).await);
+        test(bed).await;
+    });
+}
+
 /// Runs a test in a bed of its own whose control plane runs in this process and finds instances elsewhere: `source` is
 /// given the address of the hub, and answers the source and what the test shall have of it.
 pub fn run_discovering<T>(
@@ -69,23 +78,28 @@ pub fn run_discovering<T>(
     });
 }
 
-/// The test's thread moves into the hub, so its runtime and everything it starts are there.
 fn in_namespace(test: impl AsyncFnOnce(&mut Bed) + Send) {
     tools::testapp_binary();
     tools::remesh_binary();
+    in_hub(async |hub| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (pods, names) = (BTreeMap::new(), Names::serve(HUB).await);
+        let addresses = Addresses::free(IpAddr::V4(HUB));
+        let mut bed = Bed { plane: None, addresses, made: 0, pods, names, hub, folder };
+        test(&mut bed).await;
+        bed.end().await;
+    });
+}
+
+/// Runs a test in a network namespace of its own, which ends with it. The test's thread moves into the hub, so its
+/// runtime and everything it starts are there.
+pub fn in_hub(test: impl AsyncFnOnce(Namespace) + Send) {
     let hub = Namespace::hub();
     let outcome = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             hub.enter();
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.expect("a runtime").block_on(async {
-                let folder = tempfile::tempdir().expect("a temporary folder");
-                let (pods, names) = (BTreeMap::new(), Names::serve(HUB).await);
-                let addresses = Addresses::free(IpAddr::V4(HUB));
-                let mut bed = Bed { plane: None, addresses, made: 0, pods, names, hub, folder };
-                test(&mut bed).await;
-                bed.end().await;
-            });
+            runtime.expect("a runtime").block_on(test(hub));
         });
         thread.join()
     });

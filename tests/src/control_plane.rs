@@ -1,8 +1,9 @@
 //! A control plane for one test: in this process, or as the `remesh` program where a test wants to end it.
 
 use crate::api::Api;
-use crate::tools::remesh_binary;
-use crate::wait::eventually;
+use crate::namespace::Namespace;
+use crate::tools::{aws_programs, remesh_binary, workspace};
+use crate::wait::{PATIENCE, eventually};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,9 +11,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use xds_relay::discovery::InstanceSource;
+
+/// How long LocalStack and all that stands on it may take to start: Python and Java on a busy machine.
+const LOCALSTACK_PATIENCE: Duration = Duration::from_secs(180);
 
 /// API, relay and admin, started for one test.
 #[derive(Debug)]
@@ -79,8 +84,15 @@ impl ControlPlane {
             program.args([flag, &addr.to_string()]);
         }
         let mut child = program.spawn().expect("`remesh up` starts");
-        let addresses = ready(&mut child).await;
+        let addresses = addresses(&ready(&mut child, PATIENCE).await);
         Self::new(addresses, Runs::AsProgram(Box::new(child)))
+    }
+
+    /// As `localstack/run`: a Lambda function, a table on LocalStack and the relay, with Cloud Map. Its ports are fixed, so
+    /// it has a namespace to itself, and ends with it.
+    pub async fn start_localstack(namespace: &Namespace, listen: Ipv4Addr) -> Self {
+        let (child, line) = localstack(namespace, &["--listen", &listen.to_string()]).await;
+        Self::new(addresses(&line), Runs::AsProgram(Box::new(child)))
     }
 
     fn new(addresses: Addresses, runs: Runs) -> Self {
@@ -124,11 +136,7 @@ impl ControlPlane {
     pub async fn stop(self) {
         match self.runs {
             Runs::Here(running) => running.stop().await,
-            Runs::AsProgram(mut child) => {
-                terminate(&child);
-                let status = child.wait().await.expect("the program can be waited for");
-                assert!(status.success(), "`remesh up` ended with {status} on SIGTERM");
-            }
+            Runs::AsProgram(child) => end(*child).await,
         }
     }
 }
@@ -145,12 +153,25 @@ fn log_beside(data: &Path) -> File {
     File::options().create(true).append(true).open(file).expect("a folder of the test can be written")
 }
 
-/// The addresses of the ready line.
-async fn ready(child: &mut Child) -> Addresses {
+/// Starts `localstack/run` in a namespace, and gives what it says once it is ready.
+pub async fn localstack(namespace: &Namespace, options: &[&str]) -> (Child, Value) {
+    let mut command = namespace.command(workspace().join("localstack/run"));
+    command.args(options).env("REMESH_PROGRAMS", aws_programs()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("`localstack/run` starts");
+    let line = ready(&mut child, LOCALSTACK_PATIENCE).await;
+    (child, line)
+}
+
+/// The ready line of a program.
+async fn ready(child: &mut Child, patience: Duration) -> Value {
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-    let line = tokio::time::timeout(crate::wait::PATIENCE, lines.next_line()).await.expect("`remesh up` gets ready");
-    let line = line.expect("stdout can be read").expect("`remesh up` says that it is ready before it ends");
-    let line: Value = serde_json::from_str(&line).expect("the ready line is JSON");
+    let line = tokio::time::timeout(patience, lines.next_line()).await.expect("the program gets ready");
+    let line = line.expect("stdout can be read").expect("the program says that it is ready before it ends");
+    serde_json::from_str(&line).expect("the ready line is JSON")
+}
+
+/// The addresses of a ready line.
+fn addresses(line: &Value) -> Addresses {
     let addr = |key: &str| {
         let url = line[key].as_str().unwrap_or_else(|| panic!("no `{key}` in {line}"));
         url.trim_start_matches("http://").parse().unwrap_or_else(|_| panic!("`{url}` is no http://ADDRESS:PORT"))
@@ -158,9 +179,12 @@ async fn ready(child: &mut Child) -> Addresses {
     Addresses { api: addr("api"), xds: addr("xds"), admin: addr("admin") }
 }
 
-fn terminate(child: &Child) {
+/// Ends a program in an orderly way, by SIGTERM.
+pub async fn end(mut child: Child) {
     let pid = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())).expect("the program runs");
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a child can be told to end");
+    let status = child.wait().await.expect("the program can be waited for");
+    assert!(status.success(), "the program ended with {status} on SIGTERM");
 }
 
 /// A client of the admin endpoints.

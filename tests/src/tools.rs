@@ -19,6 +19,12 @@ pub fn python_tool(name: &str) -> PathBuf {
     installed(folder().join("venv/bin").join(name))
 }
 
+/// Why there is no LocalStack on this machine, where there is none: it is heavy, and needs Java and npm.
+pub fn localstack() -> Result<(), String> {
+    let stamp = folder().join("localstack/installed");
+    stamp.exists().then_some(()).ok_or_else(|| format!("{} is missing: run `localstack/install`", stamp.display()))
+}
+
 /// moto, which stands in for Cloud Map.
 pub fn moto_server() -> PathBuf {
     installed(folder().join("moto/bin/moto_server"))
@@ -45,16 +51,27 @@ pub fn testapp_binary() -> PathBuf {
     BUILT.get_or_init(|| build("mesh-tests", "testapp")).clone()
 }
 
+/// The folder of `appmesh-api` and `xds-relay`, the programs that run in AWS.
+pub fn aws_programs() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        build("functions", "appmesh-api");
+        build("xds-relay", "xds-relay");
+    });
+    target_folder()
+}
+
 /// Cargo builds binaries of a package only for tests of that package, so a test asks for the ones of others itself.
-/// `REMESH_PREBUILT` says that they are all there, which they are when the whole workspace is tested: asking again would
-/// compile dependencies anew, with the features that one package alone needs.
+/// `REMESH_PREBUILT` says that they are all there, which they are when the whole workspace is tested. This package is
+/// always asked for as well: without its features cargo would compile dependencies anew for the other one.
 fn build(package: &str, binary: &str) -> PathBuf {
     let folder = target_folder();
     if std::env::var_os("REMESH_PREBUILT").is_some() {
         return installed(folder.join(binary));
     }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace()).args(["build", "--quiet", "--package", package, "--bin", binary]);
+    cargo.current_dir(workspace()).args(["build", "--quiet", "--package", "mesh-tests", "--package", package]);
+    cargo.args(["--bin", binary]);
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
