@@ -20,6 +20,8 @@
 
 mod append;
 mod checkpoints;
+#[cfg(feature = "conformance")]
+pub mod faults;
 mod feed;
 mod item;
 #[cfg(feature = "conformance")]

@@ -2,14 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that finds nothing has failed")]
 
-#[path = "faults/proxy.rs"]
-mod proxy;
-
 use mesh_core::{AccountId, Caller, Entry, Event, Kind, MeshKey, Record, ResourceId, Seq, Timestamp};
 use mesh_log::dynamo::DynamoLog;
+use mesh_log::dynamo::faults::{Fault, Proxy};
 use mesh_log::dynamo::local::{DynamoDbLocal, client};
 use mesh_log::{AppendError, Checkpoint, Cursor, EventFeed, EventLog, LogError};
-use proxy::{Fault, Proxy};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -92,9 +89,11 @@ async fn through_every_fault_and_a_blackout_there_is_no_gap_no_double_and_no_los
         .collect();
     let blackout = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        proxy.blackout(true);
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        proxy.blackout(false);
+        for fault in [Fault::Reset, Fault::Silent] {
+            proxy.blackout(fault);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        proxy.light();
     };
     // A follower that is killed again and again, and goes on from its cursor.
     let follow = async {
@@ -147,7 +146,7 @@ async fn an_append_whose_answer_is_lost_is_recognised() {
 async fn what_dynamodb_refuses_for_a_while_is_unavailable_and_not_written() {
     let Some((proxy, log)) = bed("refused").await else { return };
     let shop = mesh("shop");
-    for fault in [Fault::Throttled, Fault::Broken, Fault::Expired, Fault::Reset] {
+    for fault in [Fault::Throttled, Fault::Broken, Fault::Expired, Fault::Reset, Fault::Silent] {
         proxy.next("TransactWriteItems", fault, u32::MAX);
         let refused = log.append(&shop, 0, vec![entry(1, "x")]).await;
         assert!(matches!(refused, Err(AppendError::Log(LogError::Unavailable(_)))), "{fault:?}: {refused:?}");

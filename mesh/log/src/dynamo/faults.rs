@@ -1,7 +1,9 @@
 //! A proxy before DynamoDB that goes wrong as networks and services do: by order, or as it likes.
 
+#![expect(clippy::expect_used, reason = "tests whose proxy does not work have failed")]
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +23,8 @@ pub enum Fault {
     Throttled,
     /// The credentials are too old.
     Expired,
+    /// It is lost on its way, and nobody is told: there is no answer as long as the caller waits.
+    Silent,
 }
 
 const WHIMS: [Fault; 5] = [Fault::Late, Fault::Reset, Fault::Lost, Fault::Broken, Fault::Throttled];
@@ -29,7 +33,8 @@ const WHIMS: [Fault; 5] = [Fault::Late, Fault::Reset, Fault::Lost, Fault::Broken
 struct State {
     ordered: Option<(String, Fault, u32)>,
     whims: bool,
-    dark: bool,
+    /// What becomes of every call while nothing gets through.
+    dark: Option<Fault>,
     calls: u32,
     dice: u64,
 }
@@ -41,9 +46,14 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// Starts one on a free port, for as long as the runtime runs. It behaves until it is told not to.
+    ///
+    /// # Panics
+    ///
+    /// When no port can be had.
     pub async fn start(to: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let addr = listener.local_addr().unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+        let addr = listener.local_addr().expect("it has a number");
         let state = Arc::new(Mutex::new(State { dice: 0x2545_F491_4F6C_DD1D, ..State::default() }));
         let shared = state.clone();
         tokio::spawn(async move {
@@ -54,41 +64,48 @@ impl Proxy {
         Self { addr, state }
     }
 
+    /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// The next calls of an operation go wrong in this way.
     pub fn next(&self, operation: &str, fault: Fault, times: u32) {
-        self.state.lock().unwrap().ordered = Some((operation.to_owned(), fault, times));
+        locked(&self.state).ordered = Some((operation.to_owned(), fault, times));
     }
 
     /// A third of all calls goes wrong in some way.
     pub fn misbehave(&self) {
-        self.state.lock().unwrap().whims = true;
+        locked(&self.state).whims = true;
     }
 
+    /// Everything gets through again.
     pub fn behave(&self) {
-        let mut state = self.state.lock().unwrap();
-        (state.ordered, state.whims, state.dark) = (None, false, false);
+        let mut state = locked(&self.state);
+        (state.ordered, state.whims, state.dark) = (None, false, None);
     }
 
-    /// Nothing gets through.
-    pub fn blackout(&self, dark: bool) {
-        self.state.lock().unwrap().dark = dark;
+    /// Nothing gets through: this becomes of every call, whatever else was said.
+    pub fn blackout(&self, fault: Fault) {
+        locked(&self.state).dark = Some(fault);
+    }
+
+    /// The end of a blackout; whatever else was said holds again.
+    pub fn light(&self) {
+        locked(&self.state).dark = None;
     }
 
     /// How many calls there were.
     pub fn calls(&self) -> u32 {
-        self.state.lock().unwrap().calls
+        locked(&self.state).calls
     }
 }
 
 impl State {
     fn fault(&mut self, head: &str) -> Option<Fault> {
         self.calls += 1;
-        if self.dark {
-            return Some(Fault::Reset);
+        if self.dark.is_some() {
+            return self.dark;
         }
         if let Some((operation, fault, times)) = &mut self.ordered
             && *times > 0
@@ -107,9 +124,10 @@ impl State {
 
 async fn serve(mut client: TcpStream, to: SocketAddr, state: Arc<Mutex<State>>) {
     while let Some((head, body)) = message(&mut client).await {
-        let fault = state.lock().unwrap().fault(&head.to_lowercase());
+        let fault = locked(&state).fault(&head.to_lowercase());
         let answer = match fault {
             Some(Fault::Reset) => return,
+            Some(Fault::Silent) => return given_up(&mut client).await,
             Some(Fault::Broken) => error(500, "InternalServerError"),
             Some(Fault::Throttled) => error(400, "ThrottlingException"),
             Some(Fault::Expired) => error(400, "ExpiredTokenException"),
@@ -128,6 +146,17 @@ async fn serve(mut client: TcpStream, to: SocketAddr, state: Arc<Mutex<State>>) 
             return;
         }
     }
+}
+
+/// Waits until the caller does so no more.
+async fn given_up(client: &mut TcpStream) {
+    let mut buffer = [0; 1024];
+    while client.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
+}
+
+/// A test that failed while it held the lock has said so already.
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One request: its head, as text, and its body.
