@@ -87,6 +87,11 @@ impl Instance {
         *ipv6 = ipv6.or_else(|| attributes.get("AWS_INSTANCE_IPV6")?.parse().ok());
         self
     }
+
+    /// Whether it can be reached at all.
+    pub const fn has_address(&self) -> bool {
+        self.ipv4.is_some() || self.ipv6.is_some()
+    }
 }
 
 /// What a source found.
@@ -172,13 +177,19 @@ impl Discovery {
         self.wanted.send_replace(Arc::new(after));
     }
 
-    /// Waits for news, and says of which services. Safe to cancel. Never returns once the source has ended.
+    /// Waits for news, and says of which services; at least one. An answer that says what is known already is none. Safe
+    /// to cancel. Never returns once the source has ended.
     pub async fn next(&mut self) -> BTreeSet<Service> {
-        let mut news = Vec::new();
-        if self.found.recv_many(&mut news, 256).await == 0 {
-            std::future::pending::<()>().await;
+        loop {
+            let mut found = Vec::new();
+            if self.found.recv_many(&mut found, 256).await == 0 {
+                std::future::pending::<()>().await;
+            }
+            let news: BTreeSet<Service> = found.into_iter().filter_map(|found| self.learn(found)).collect();
+            if !news.is_empty() {
+                return news;
+            }
         }
-        news.into_iter().filter_map(|found| self.learn(found)).collect()
     }
 
     fn learn(&mut self, Found { service, instances }: Found) -> Option<Service> {

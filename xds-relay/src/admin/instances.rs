@@ -9,9 +9,9 @@
 
 use super::{Admin, refusal};
 use crate::discovery::{ByNamespace, Instance, Registry, Removal, Service};
-use axum::extract::rejection::JsonRejection;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router};
@@ -24,7 +24,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub fn router() -> Router<Admin> {
     Router::new()
         .route("/instances", get(show))
-        .route("/instances/{namespace}/{service}/{id}", put(register).delete(deregister))
+        .route("/instances/{namespace}/{service}/{id}", put(register).delete(deregister).fallback(not_asked))
 }
 
 async fn show(State(admin): State<Admin>) -> Response {
@@ -54,19 +54,16 @@ struct Told {
 
 type At = Path<(String, String, String)>;
 
-async fn register(
-    State(admin): State<Admin>,
-    Path((namespace, service, id)): At,
-    told: Result<Json<Told>, JsonRejection>,
-) -> Response {
+/// The body is JSON whatever its content type says: there is nothing else that it could be.
+async fn register(State(admin): State<Admin>, Path((namespace, service, id)): At, body: Bytes) -> Response {
     let Some(registry) = admin.instances.registry() else { return not_told() };
-    let Json(Told { ipv4, ipv6, attributes, healthy }) = match told {
+    let Told { ipv4, ipv6, attributes, healthy } = match serde_json::from_slice(&body) {
         Ok(told) => told,
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.body_text()),
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &format!("this is no instance: {error}")),
     };
     let instance = Instance { id, ipv4, ipv6, attributes, healthy: healthy.unwrap_or(true) };
     let instance = instance.with_addresses_of_attributes();
-    if instance.ipv4.is_none() && instance.ipv6.is_none() {
+    if !instance.has_address() {
         let message = "an instance has an address: \"ipv4\", \"ipv6\", or the attribute AWS_INSTANCE_IPV4 or _IPV6";
         return refusal(StatusCode::BAD_REQUEST, message);
     }
@@ -87,6 +84,12 @@ async fn deregister(State(admin): State<Admin>, Path((namespace, service, id)): 
 fn in_file(registry: &Registry, service: &Service, id: &str) -> Response {
     let file = registry.file().map(|file| file.display().to_string()).unwrap_or_default();
     refusal(StatusCode::CONFLICT, &format!("instance {id} of {service} stands in {file}: take it out there"))
+}
+
+async fn not_asked(method: Method, uri: Uri) -> Response {
+    let message =
+        format!("an instance is told or taken out: use PUT or DELETE {}, not {method}, or GET /instances", uri.path());
+    ([(header::ALLOW, "PUT,DELETE")], refusal(StatusCode::METHOD_NOT_ALLOWED, &message)).into_response()
 }
 
 fn not_told() -> Response {

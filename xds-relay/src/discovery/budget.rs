@@ -1,22 +1,21 @@
-//! How often something may be asked: evenly, with a small burst at first.
+//! How often something may be asked: evenly, with a burst after a rest.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Calls that may be made right away after a rest.
-const BURST: u32 = 20;
-
 /// At most so many calls a second, whoever makes them.
 #[derive(Debug)]
 pub(super) struct Budget {
     every: Duration,
+    /// How many calls a rest saves up.
+    burst: u32,
     next: Mutex<Option<Instant>>,
 }
 
 impl Budget {
-    pub(super) fn per_second(calls: u32) -> Self {
-        Self { every: Duration::from_secs(1) / calls.max(1), next: Mutex::new(None) }
+    pub(super) fn per_second(calls: u32, burst: u32) -> Self {
+        Self { every: Duration::from_secs(1) / calls.max(1), burst, next: Mutex::new(None) }
     }
 
     /// Waits until another call may be made.
@@ -26,7 +25,7 @@ impl Budget {
 
     fn reserve(&self, now: Instant) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let earliest = now.checked_sub(self.every * BURST).unwrap_or(now);
+        let earliest = now.checked_sub(self.every * self.burst).unwrap_or(now);
         let at = next.map_or(earliest, |next| next.max(earliest));
         *next = Some(at + self.every);
         at.max(now)
@@ -39,7 +38,7 @@ mod tests {
 
     #[test]
     fn many_at_once_are_spread_over_the_time_they_may_take() {
-        let (budget, now) = (Budget::per_second(100), Instant::now() + Duration::from_secs(3600));
+        let (budget, now) = (Budget::per_second(100, 20), Instant::now() + Duration::from_secs(3600));
         let times: Vec<Duration> = (0..1020).map(|_| budget.reserve(now) - now).collect();
         assert_eq!(times.iter().filter(|wait| wait.is_zero()).count(), 21, "a burst, and one more");
         assert_eq!(times.last(), Some(&Duration::from_millis(9990)), "a thousand more take ten seconds");
@@ -47,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_rest_saves_up_one_burst_and_no_more() {
-        let (budget, now) = (Budget::per_second(10), Instant::now() + Duration::from_secs(3600));
+        let (budget, now) = (Budget::per_second(10, 20), Instant::now() + Duration::from_secs(3600));
         budget.reserve(now);
         let later = now + Duration::from_secs(1000);
         let at_once = (0..100).filter(|_| budget.reserve(later) == later).count();

@@ -6,7 +6,7 @@
 //!
 //! The questions of one relay stay below a quarter of what AWS allows an account in a region, so two relays together
 //! leave the other half to everybody else. Times are jittered. What fails is asked again ever later, and the last good
-//! answer stands; so does one instance that has an answer when Cloud Map says once that its service does not exist.
+//! answer stands; so it does when Cloud Map says once that a service with instances does not exist.
 
 mod endpoint;
 
@@ -23,14 +23,19 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// A quarter of the 3,000 a second that AWS allows.
-const REVISIONS_PER_SECOND: u32 = 750;
+/// A quarter of the 3,000 a second that AWS allows. Each service is asked for its own at a time of its own, so none need to
+/// be saved up.
+const REVISIONS: Rate = Rate { per_second: 750, burst: 20 };
 
-/// A quarter of the 1,000 a second that AWS allows for long.
-const INSTANCES_PER_SECOND: u32 = 250;
+/// A quarter of the 1,000 a second that AWS allows for long, and of the 2,000 it allows after a rest: a relay that starts
+/// is asked for many services at once, by proxies that wait.
+const INSTANCES: Rate = Rate { per_second: 250, burst: 500 };
+
+/// How many questions of a kind may wait for their answers: each is a connection, and Envoys need some as well.
+const UNDER_WAY: usize = 100;
 
 /// The most instances that a service can have, and that an answer can hold.
 const ALL: i32 = 1000;
@@ -77,9 +82,17 @@ struct Inner {
     instances: Counted,
 }
 
+/// How often something may be asked.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    per_second: u32,
+    burst: u32,
+}
+
 #[derive(Debug)]
 struct Counted {
     budget: Budget,
+    under_way: Semaphore,
     calls: AtomicU64,
 }
 
@@ -96,7 +109,7 @@ impl CloudMap {
             .timeout_config(timeouts)
             .interceptor(endpoint::AsGiven)
             .build();
-        let (revisions, instances) = (Counted::new(REVISIONS_PER_SECOND), Counted::new(INSTANCES_PER_SECOND));
+        let (revisions, instances) = (Counted::new(REVISIONS), Counted::new(INSTANCES));
         Self(Arc::new(Inner { client: Client::from_conf(config), cadence, revisions, instances }))
     }
 
@@ -140,14 +153,20 @@ impl InstanceSource for CloudMap {
 }
 
 impl Counted {
-    fn new(per_second: u32) -> Self {
-        Self { budget: Budget::per_second(per_second), calls: AtomicU64::new(0) }
+    fn new(Rate { per_second, burst }: Rate) -> Self {
+        let (budget, under_way) = (Budget::per_second(per_second, burst), Semaphore::new(UNDER_WAY));
+        Self { budget, under_way, calls: AtomicU64::new(0) }
     }
 
-    async fn take(&self, call: &'static str) {
+    /// Waits until the question may be asked; it is under way as long as what this answers is held. The budget comes
+    /// last, so that questions which had to wait for answers of others are not asked all at once.
+    async fn take(&self, call: &'static str) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        let permit = self.under_way.acquire().await.ok();
         self.budget.take().await;
         self.calls.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("remesh_discovery_calls_total", "call" => call).increment(1);
+        permit
     }
 }
 
@@ -202,6 +221,9 @@ impl Inner {
     async fn look(&self, service: &Service, seen: &mut Seen) -> Option<Arc<[Instance]>> {
         match self.ask(service, seen).await {
             Ok(news) => {
+                if seen.failures > 0 {
+                    tracing::info!(%service, failures = seen.failures, "Cloud Map answers again");
+                }
                 (seen.absent, seen.failures) = (0, 0);
                 news
             }
@@ -218,7 +240,10 @@ impl Inner {
             Err(Refusal::Failed(error)) => {
                 seen.failures = seen.failures.saturating_add(1);
                 metrics::counter!("remesh_discovery_errors_total").increment(1);
-                tracing::warn!(%service, error, "Cloud Map does not answer: the last good answer stands");
+                match seen.failures {
+                    1 => tracing::warn!(%service, error, "Cloud Map does not answer: the last good answer stands"),
+                    failures => tracing::debug!(%service, error, failures, "Cloud Map still does not answer"),
+                }
                 None
             }
         }
@@ -239,14 +264,14 @@ impl Inner {
     }
 
     async fn revision(&self, service: &Service) -> Result<Option<i64>, Refusal> {
-        self.revisions.take("revision").await;
+        let _turn = self.revisions.take("revision").await;
         let Service { namespace, service } = service;
         let call = self.client.discover_instances_revision().namespace_name(namespace).service_name(service);
         Ok(call.send().await.map_err(refused)?.instances_revision())
     }
 
     async fn instances(&self, service: &Service) -> Result<(Option<i64>, Arc<[Instance]>), Refusal> {
-        self.instances.take("instances").await;
+        let _turn = self.instances.take("instances").await;
         let Service { namespace, service } = service;
         let call = self.client.discover_instances().namespace_name(namespace).service_name(service);
         let call = call.health_status(HealthStatusFilter::All).max_results(ALL);

@@ -6,6 +6,7 @@
 
 use super::{Found, Instance, InstanceSource, Service, Wanted};
 use futures::future::BoxFuture;
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -233,14 +234,29 @@ impl Tables {
 }
 
 fn parse(file: &Path, text: &str) -> Result<Instances, RegistryError> {
-    let senseless = |source| RegistryError::Senseless { file: file.to_owned(), source };
-    let all: ByNamespace = serde_json::from_str(text).map_err(senseless)?;
+    let all = serde_json::from_str(text).and_then(by_id);
+    all.map_err(|source| RegistryError::Senseless { file: file.to_owned(), source })
+}
+
+/// An instance without an address and one of two with the same id would be left out: a file that asks for that has an
+/// error in it.
+fn by_id(all: ByNamespace) -> Result<Instances, serde_json::Error> {
     let mut instances = Instances::new();
     for (namespace, services) in all {
         for (service, found) in services {
             let service = Service { namespace: namespace.clone(), service };
-            let found = found.into_iter().map(Instance::with_addresses_of_attributes);
-            instances.insert(service, found.map(|instance| (instance.id.clone(), instance)).collect());
+            let mut known = BTreeMap::new();
+            for instance in found.into_iter().map(Instance::with_addresses_of_attributes) {
+                let refused = |why| serde_json::Error::custom(format!("instance {} of {service} {why}", instance.id));
+                if !instance.has_address() {
+                    return Err(refused("has no address"));
+                }
+                if known.contains_key(&instance.id) {
+                    return Err(refused("is there twice"));
+                }
+                known.insert(instance.id.clone(), instance);
+            }
+            instances.insert(service, known);
         }
     }
     Ok(instances)

@@ -113,6 +113,26 @@ fn watched() -> (Registry, Discovery, Snapshot) {
     (registry, discovery, snapshot)
 }
 
+/// A source that answers what the test lets it.
+#[derive(Debug)]
+struct Answering(std::sync::Mutex<Option<mpsc::Receiver<Found>>>);
+
+impl InstanceSource for Answering {
+    fn watch(&self, _: Wanted, found: mpsc::Sender<Found>) -> BoxFuture<'static, ()> {
+        let mut answers = self.0.lock().unwrap().take().unwrap();
+        Box::pin(async move {
+            while let Some(answer) = answers.recv().await {
+                found.send(answer).await.unwrap();
+            }
+        })
+    }
+}
+
+fn answering() -> (Discovery, mpsc::Sender<Found>) {
+    let (source, answers) = mpsc::channel(16);
+    (Discovery::start(&Answering(Some(answers).into())), source)
+}
+
 fn assigned(snapshot: &Snapshot) -> Option<usize> {
     let resource = snapshot.of(ResourceType::Endpoint).get("cds_egress_shop_cart_http_8080")?;
     let assignment = ClusterLoadAssignment::decode(resource.body.clone()).unwrap();
@@ -173,6 +193,41 @@ async fn what_was_out_of_sight_is_looked_for_anew_and_remembered_meanwhile() {
 }
 
 #[tokio::test]
+async fn an_answer_that_says_what_is_known_is_no_news() {
+    let (mut discovery, source) = answering();
+    discovery.want(BTreeSet::from([cart()]));
+    let answer =
+        |ids: &[&str]| Found { service: cart(), instances: ids.iter().map(|id| instance(id, "10.0.0.1")).collect() };
+    for ids in [&["a"][..], &["a"], &["a"], &["a", "b"]] {
+        source.send(answer(ids)).await.unwrap();
+    }
+    assert_eq!(discovery.next().await, BTreeSet::from([cart()]));
+    assert_eq!(discovery.report()[&cart()].len(), 2, "what came together is news once");
+
+    source.send(answer(&["a", "b"])).await.unwrap();
+    source.send(Found { service: Service { service: "nobody's".into(), ..cart() }, ..answer(&["c"]) }).await.unwrap();
+    let silence = tokio::time::timeout(Duration::from_millis(200), discovery.next()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    source.send(answer(&["a"])).await.unwrap();
+    assert_eq!(discovery.next().await, BTreeSet::from([cart()]));
+}
+
+#[tokio::test]
+async fn what_nobody_has_needed_for_long_is_forgotten() {
+    let (registry, mut discovery, mut snapshot) = watched();
+    registry.register(cart(), instance("a", "10.0.0.1"));
+    discovery.want(BTreeSet::from([cart()]));
+    discovery.next().await;
+    discovery.want(BTreeSet::new());
+    assert!(discovery.report().is_empty());
+    let long_ago = Instant::now().checked_sub(REMEMBERED).unwrap();
+    discovery.known.get_mut(&cart()).unwrap().left = Some(long_ago);
+    discovery.want(BTreeSet::new());
+    discovery.fill(&mut snapshot);
+    assert_eq!(assigned(&snapshot), None);
+}
+
+#[tokio::test]
 async fn proxies_that_await_the_same_share_one_load_assignment() {
     let (registry, mut discovery, mut one) = watched();
     let mut other = one.clone();
@@ -216,10 +271,23 @@ async fn a_file_is_followed_and_one_that_makes_no_sense_changes_nothing() {
 fn a_file_that_cannot_be_used_at_the_start_is_refused_in_words_that_help() {
     let missing = Registry::of_file(std::path::Path::new("no-such-file.json")).unwrap_err().to_string();
     assert!(missing.contains("no-such-file.json"), "{missing}");
-    for text in ["[]", r#"{"n": {"s": [{"ipv4": "10.0.0.1"}]}}"#, r#"{"n": {"s": [{"id": "a", "ip": "10.0.0.1"}]}}"#] {
+    for (text, why) in [
+        ("[]", "invalid type"),
+        (r#"{"n": {"s": [{"ipv4": "10.0.0.1"}]}}"#, "missing field `id`"),
+        (r#"{"n": {"s": [{"id": "a", "ip": "10.0.0.1"}]}}"#, "unknown field `ip`"),
+        (r#"{"n": {"s": [{"id": "a", "ipv4": "10.0.0"}]}}"#, "invalid IPv4 address"),
+        (
+            r#"{"n": {"s": [{"id": "a", "attributes": {"AWS_INSTANCE_IPV4": "x"}}]}}"#,
+            "instance a of n/s has no address",
+        ),
+        (
+            r#"{"n": {"s": [{"id": "a", "ipv4": "10.0.0.1"}, {"id": "a", "ipv4": "10.0.0.2"}]}}"#,
+            "a of n/s is there twice",
+        ),
+    ] {
         let file = file("senseless", text);
         let refused = Registry::of_file(&file).unwrap_err().to_string();
-        assert!(refused.contains("expected is {\"NAMESPACE\""), "{refused}");
+        assert!(refused.contains("expected is {\"NAMESPACE\"") && refused.contains(why), "{refused}");
         std::fs::remove_file(&file).unwrap();
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 
 const CLUSTER: &str = "cds_egress_shop_cart_http_8080";
 
-fn found_by_cloud_map(service: &str) -> Spec {
+pub(super) fn found_by_cloud_map(service: &str) -> Spec {
     let discovery = json!({ "namespaceName": "shop.local", "serviceName": service });
     spec(
         "virtualNode",
@@ -24,7 +24,7 @@ fn found_by_cloud_map(service: &str) -> Spec {
     )
 }
 
-fn caller(backends: &[&str]) -> Spec {
+pub(super) fn caller(backends: &[&str]) -> Spec {
     let backends: Vec<_> =
         backends.iter().map(|name| json!({"virtualService": {"virtualServiceName": name}})).collect();
     spec("virtualNode", json!({ "backends": backends }))

@@ -4,7 +4,8 @@
 //! assignments into the snapshot that there is; nothing is derived or translated for it.
 //!
 //! A snapshot whose instances nobody has looked for yet is held back, so that traffic is not sent to a cluster that has
-//! no endpoints for the moment; but no longer than [`PATIENCE`], since other changes wait with it.
+//! no endpoints for the moment; but no longer than [`PATIENCE`], since other changes wait with it. A proxy that has been
+//! served without the instances of a service does not wait for them again.
 //!
 //! What nobody uses any more is swept out: a proxy's snapshots when nobody watches them, a service's view when no
 //! watched proxy may call it.
@@ -41,10 +42,27 @@ pub(super) struct Mesh {
     services: HashMap<Name, Arc<ServiceView>>,
     proxies: HashMap<ResourceId, HashMap<ProxyKey, Publisher>>,
     dirty: Dirty,
-    /// Whose snapshots wait for instances, and since when.
-    held: HashMap<ResourceId, Instant>,
+    /// Whose snapshots wait for instances.
+    held: HashMap<ResourceId, Held>,
     /// How many views and proxies there may be before what nobody uses is looked for.
     sweep_at: usize,
+}
+
+/// A snapshot that waits: since when, and for the instances of what.
+struct Held {
+    since: Instant,
+    lacks: BTreeSet<Service>,
+}
+
+impl Held {
+    fn is_over(&self) -> bool {
+        self.since.elapsed() >= PATIENCE
+    }
+
+    /// Whether there is another snapshot to publish than the one there was.
+    fn is_due(&self, discovery: &Discovery) -> bool {
+        self.is_over() || self.lacks.iter().all(|service| discovery.knows(service))
+    }
 }
 
 /// What has changed since the last publication.
@@ -98,9 +116,7 @@ impl Mesh {
 
     /// Brings the snapshots of every dirty, connected proxy up to date.
     pub(super) fn publish(&mut self, workshop: &mut Workshop) {
-        let mut nodes = self.stale();
-        nodes.extend(self.held.keys().cloned());
-        for id in nodes {
+        for id in self.stale() {
             self.publish_one(&id, workshop);
         }
         self.sweep_views();
@@ -134,37 +150,38 @@ impl Mesh {
     fn publish_one(&mut self, id: &ResourceId, workshop: &mut Workshop) {
         let mut proxies = self.proxies.remove(id).unwrap_or_default();
         proxies.retain(|_, snapshots| snapshots.receiver_count() > 0);
-        let out_of_patience = self.held.get(id).is_some_and(|since| since.elapsed() >= PATIENCE);
-        let (mut needs, mut hold) = (BTreeSet::new(), false);
+        let waited = self.held.get(id).is_some_and(Held::is_over);
+        let (mut needs, mut lacks) = (BTreeSet::new(), BTreeSet::new());
         for (proxy, snapshots) in &proxies {
             let before = snapshots.borrow().clone();
             let after = self.snapshot(proxy, workshop, before.as_deref());
-            needs.extend(after.iter().flat_map(services_of));
-            if !out_of_patience && after.as_ref().is_some_and(|after| workshop.discovery.lacks(after)) {
-                needs.extend(before.iter().flat_map(|before| services_of(before)));
-                hold = true;
-                continue;
-            }
-            let same = match (&before, &after) {
-                (Some(before), Some(after)) => before.same_content(after),
-                (None, None) => true,
-                _ => false,
-            };
-            if !same {
-                snapshots.send_replace(after.map(Arc::new));
+            let (had, has) = (services_in(before.as_deref()), services_in(after.as_ref()));
+            let unknown = has.difference(&had).filter(|service| !workshop.discovery.knows(service));
+            let unknown: BTreeSet<Service> = unknown.cloned().collect();
+            needs.extend(has);
+            if waited || unknown.is_empty() {
+                publish_to(snapshots, before.as_deref(), after);
+            } else {
+                needs.extend(had);
+                lacks.extend(unknown);
             }
         }
         self.needs.set(id, needs);
-        if hold {
-            self.held.entry(id.clone()).or_insert_with(Instant::now);
-        } else {
-            self.held.remove(id);
-        }
+        self.hold(id, lacks);
         // Who stood for a resource that is gone has been told so, and that was the last word.
         proxies.retain(|_, snapshots| snapshots.borrow().is_some());
         if !proxies.is_empty() {
             self.proxies.insert(id.clone(), proxies);
         }
+    }
+
+    fn hold(&mut self, id: &ResourceId, lacks: BTreeSet<Service>) {
+        if lacks.is_empty() {
+            self.held.remove(id);
+            return;
+        }
+        let since = self.held.get(id).map_or_else(Instant::now, |held| held.since);
+        self.held.insert(id.clone(), Held { since, lacks });
     }
 
     /// Puts what was found into the snapshots of the proxies that need it.
@@ -182,8 +199,10 @@ impl Mesh {
                 }
             }
         }
-        if self.holds() {
-            self.publish(workshop);
+        let due = self.held.iter().filter(|(_, held)| held.is_due(&workshop.discovery));
+        let due: Vec<ResourceId> = due.map(|(id, _)| id.clone()).collect();
+        for id in due {
+            self.publish_one(&id, workshop);
         }
     }
 
@@ -240,7 +259,7 @@ impl Mesh {
             return if there { Connecting::Now(snapshots) } else { Connecting::Unknown };
         }
         let Some(snapshot) = self.snapshot(proxy, workshop, None) else { return Connecting::Unknown };
-        let mut services: BTreeSet<Service> = services_of(&snapshot).collect();
+        let mut services = services_in(Some(&snapshot));
         if !late && workshop.discovery.lacks(&snapshot) {
             return Connecting::Wait(services);
         }
@@ -248,7 +267,7 @@ impl Mesh {
         let others = self.proxies.entry(proxy.id.clone()).or_default();
         // A proxy of the same resource placed elsewhere needs the same, but perhaps of a moment ago.
         let known = others.values().filter_map(|other| other.borrow().clone());
-        services.extend(known.flat_map(|other| services_of(&other).collect::<Vec<_>>()));
+        services.extend(known.flat_map(|other| services_in(Some(&other))));
         others.insert(proxy.clone(), snapshots);
         self.needs.set(&proxy.id, services);
         self.sweep_views();
@@ -287,8 +306,21 @@ impl Mesh {
     }
 }
 
-fn services_of(snapshot: &Snapshot) -> impl Iterator<Item = Service> {
-    snapshot.awaits.values().map(|selection| selection.service.clone())
+/// A snapshot that says what the one before said is not published.
+fn publish_to(snapshots: &Publisher, before: Option<&Snapshot>, after: Option<Snapshot>) {
+    let same = match (before, &after) {
+        (Some(before), Some(after)) => before.same_content(after),
+        (None, None) => true,
+        _ => false,
+    };
+    if !same {
+        snapshots.send_replace(after.map(Arc::new));
+    }
+}
+
+/// The services whose instances a snapshot awaits.
+fn services_in(snapshot: Option<&Snapshot>) -> BTreeSet<Service> {
+    snapshot.iter().flat_map(|snapshot| snapshot.awaits.values()).map(|selection| selection.service.clone()).collect()
 }
 
 fn watch(snapshot: Snapshot) -> (Publisher, Snapshots) {

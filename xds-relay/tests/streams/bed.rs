@@ -56,9 +56,29 @@ impl Bed {
         self.append(Event::Updated { resource, spec: spec("virtualNode", node_spec(port, &[])), token: None }).await;
     }
 
+    /// Creates a virtual node that nobody calls.
+    pub async fn create_node(&self, name: &str) {
+        let Entry { event, .. } = created(ResourceId::new(Kind::VirtualNode, name), "virtualNode", node_spec(1, &[]));
+        self.append(event).await;
+    }
+
     /// Deletes `web`.
     pub async fn delete_web(&self) {
         self.append(Event::Deleted { resource: ResourceId::new(Kind::VirtualNode, "web") }).await;
+    }
+
+    /// Has `cart` found in another way.
+    pub async fn find_cart(&self, discovery: Value) {
+        let mut cart = node_spec(8080, &[]);
+        cart["serviceDiscovery"] = discovery;
+        let resource = ResourceId::new(Kind::VirtualNode, "cart");
+        self.append(Event::Updated { resource, spec: spec("virtualNode", cart), token: None }).await;
+    }
+
+    /// Makes a node that calls nobody.
+    pub async fn add_node(&self, name: &str) {
+        let made = created(ResourceId::new(Kind::VirtualNode, name), "virtualNode", node_spec(8080, &[]));
+        self.append(made.event).await;
     }
 
     async fn append(&self, event: Event) {
@@ -87,11 +107,15 @@ impl Bed {
 
     /// A state-of-the-world stream of a node that asks for clusters.
     pub async fn sotw_of(&self, node: &str) -> Sotw {
+        self.sotw_with(node, DiscoveryRequest::default()).await
+    }
+
+    /// The same, and what else its first request says.
+    pub async fn sotw_with(&self, node: &str, request: DiscoveryRequest) -> Sotw {
         let (send, requests) = mpsc::channel(64);
         let responses = self.client().await.stream_aggregated_resources(ReceiverStream::new(requests)).await.unwrap();
         let type_url = ResourceType::Cluster.url().to_owned();
-        let request = DiscoveryRequest { node: Some(self::node(node)), type_url, ..DiscoveryRequest::default() };
-        send.send(request).await.unwrap();
+        send.send(DiscoveryRequest { node: Some(self::node(node)), type_url, ..request }).await.unwrap();
         Sotw { send, responses: responses.into_inner() }
     }
 
@@ -102,7 +126,17 @@ impl Bed {
 
     /// `POST path` of the admin endpoints.
     pub async fn post(&self, path: &str) -> (u16, String) {
-        http(self.relay.admin_addr(), "POST", path).await
+        http(self.relay.admin_addr(), "POST", path, "").await
+    }
+
+    /// `PUT path` of the admin endpoints, with a body that need be no JSON.
+    pub async fn put(&self, path: &str, body: &str) -> (u16, Value) {
+        json_of(http(self.relay.admin_addr(), "PUT", path, body).await)
+    }
+
+    /// `DELETE path` of the admin endpoints.
+    pub async fn delete(&self, path: &str) -> (u16, Value) {
+        json_of(http(self.relay.admin_addr(), "DELETE", path, "").await)
     }
 
     pub async fn get_json(&self, path: &str) -> (u16, Value) {
@@ -127,12 +161,13 @@ impl Bed {
 
 /// `GET path` there: status and body.
 pub async fn get(addr: SocketAddr, path: &str) -> (u16, String) {
-    http(addr, "GET", path).await
+    http(addr, "GET", path, "").await
 }
 
-async fn http(addr: SocketAddr, method: &str, path: &str) -> (u16, String) {
+async fn http(addr: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut connection = TcpStream::connect(addr).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n");
+    let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await.unwrap();
@@ -141,7 +176,10 @@ async fn http(addr: SocketAddr, method: &str, path: &str) -> (u16, String) {
 }
 
 pub async fn get_json(addr: SocketAddr, path: &str) -> (u16, Value) {
-    let (status, body) = get(addr, path).await;
+    json_of(get(addr, path).await)
+}
+
+fn json_of((status, body): (u16, String)) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
 }
 
@@ -155,11 +193,16 @@ pub async fn relay_on(log: Arc<dyn Log>, with: impl FnOnce(&mut RelayConfig)) ->
 
 /// A log in memory with the small shop in it.
 pub async fn shop() -> SqliteLog {
+    shop_at(8080).await
+}
+
+/// The same, with the cart at another port.
+pub async fn shop_at(port: u16) -> SqliteLog {
     let log = SqliteLog::in_memory().unwrap();
     let service = json!({"provider": {"virtualNode": {"virtualNodeName": "cart"}}});
     let entries = vec![
         created(ResourceId::new(Kind::Mesh, "shop"), "mesh", json!({})),
-        created(ResourceId::new(Kind::VirtualNode, "cart"), "virtualNode", node_spec(8080, &[])),
+        created(ResourceId::new(Kind::VirtualNode, "cart"), "virtualNode", node_spec(port, &[])),
         created(ResourceId::new(Kind::VirtualService, "cart.local"), "virtualService", service),
         created(ResourceId::new(Kind::VirtualNode, "web"), "virtualNode", node_spec(8080, &["cart.local"])),
     ];

@@ -9,5 +9,6 @@
 mod admin;
 mod bed;
 mod copies;
+mod instances;
 mod moving;
 mod stream;
