@@ -2,21 +2,22 @@
 //!
 //! Every flag can be given as a variable of the environment, since that is what a container has. Exit codes: 0 when it
 //! was told to stop, 1 for a failure, 2 for flags that make no sense. Standard output carries the ready line alone,
-//! standard error one JSON object a line.
+//! standard error one JSON object a line, whatever happens.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Parser, ValueEnum};
 use mesh_core::AccountId;
 use mesh_log::dynamo::DynamoLog;
 use serde_json::json;
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use xds_relay::discovery::cloud_map::{Cadence, CloudMap};
 use xds_relay::serve::tls::Certificates;
@@ -44,7 +45,7 @@ struct Flags {
     admin_addr: SocketAddr,
     /// Listen beyond loopback although nobody is authenticated: whoever reaches the xDS port can ask for the
     /// configuration of any proxy in any mesh, and whoever reaches the admin port can read all of it
-    #[arg(long, env = "REMESH_ALLOW_UNAUTHENTICATED", action = ArgAction::SetTrue)]
+    #[arg(long, env = "REMESH_ALLOW_UNAUTHENTICATED", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     allow_unauthenticated: bool,
     /// Keep the last state here, to be served when a start finds the log away
     #[arg(long, env = "REMESH_STATE_DIR", value_name = "FOLDER")]
@@ -90,7 +91,10 @@ fn account(text: &str) -> Result<String, String> {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = match Flags::try_parse() {
+        Ok(flags) => flags,
+        Err(error) => return refuse(&error),
+    };
     start_tracing(flags.log_format);
     if let Some(message) = flags.is_exposed() {
         return fail(&message, ExitCode::from(2));
@@ -105,6 +109,19 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&with_sources(error.as_ref()), ExitCode::FAILURE),
     }
+}
+
+/// Flags that make no sense, and questions about them. A person is shown how they are used; where nobody looks, whoever
+/// reads the messages line by line gets a line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || io::stderr().is_terminal() {
+        error.exit();
+    }
+    start_tracing(LogFormat::Json);
+    let said = error.to_string();
+    let what = said.split("\n\nUsage").next().unwrap_or(&said).trim_start_matches("error: ");
+    let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
+    fail(&format!("{what}; `xds-relay --help` says which flags there are"), ExitCode::from(2))
 }
 
 fn fail(message: &str, code: ExitCode) -> ExitCode {
@@ -128,13 +145,21 @@ fn with_sources(error: &dyn Error) -> String {
 
 fn start_tracing(format: LogFormat) {
     let usual = "info,aws_config=warn,aws_runtime=warn";
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let wished = std::env::var("RUST_LOG").ok().filter(|wish| !wish.is_empty());
+    let filter = wished.as_deref().map(EnvFilter::try_new).transpose();
+    let misunderstood = filter.as_ref().err().map(ToString::to_string);
+    let filter = filter.ok().flatten().unwrap_or_else(|| EnvFilter::new(usual));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // Fails only where tracing is set up already, which is as good.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+    if let Some(error) = misunderstood {
+        tracing::warn!(error, "RUST_LOG makes no sense and is left aside");
+    }
+    // A thread that ends in disorder says so in a line like any other.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }
 
 impl Flags {
@@ -194,22 +219,48 @@ impl Flags {
 }
 
 async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let aws = flags.aws().await;
-    let relay = Relay::start(Arc::new(flags.log(&aws)), flags.relay(&aws)?).await?;
+    let mut signals = Signals::new()?;
+    let relay = tokio::select! {
+        relay = start(&flags) => relay?,
+        () = signals.next() => return Ok(()),
+    };
     say_ready(&relay, flags.tls_cert.is_some())?;
     if flags.allow_unauthenticated {
         tracing::warn!("proxies are not authenticated: let only those reach this relay who may read every mesh");
     }
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    signals.next().await;
     tracing::info!(drain_seconds = flags.drain_seconds, "stopping: proxies are moved to other relays");
-    relay.stop().await;
-    tracing::info!("stopped");
+    tokio::select! {
+        () = relay.stop() => tracing::info!("stopped"),
+        () = signals.next() => tracing::warn!("told to stop again: stopped at once"),
+    }
     Ok(())
+}
+
+async fn start(flags: &Flags) -> Result<Relay, Box<dyn Error>> {
+    let aws = flags.aws().await;
+    let region = aws.region().ok_or("no region: give --region (REMESH_REGION), or have AWS_REGION say it")?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), table = flags.table, %region, "starting");
+    Ok(Relay::start(Arc::new(flags.log(&aws)), flags.relay(&aws)?).await?)
+}
+
+/// What tells a process to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// The line a script waits for: both addresses accept connections now.

@@ -9,6 +9,7 @@ pub mod codec;
 pub mod session;
 
 mod refusal;
+mod returning;
 mod stream;
 mod subscription;
 #[cfg(feature = "tls")]

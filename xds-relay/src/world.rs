@@ -108,7 +108,7 @@ impl World {
     pub(crate) fn of(snapshots: Snapshots) -> Self {
         let (questions, mut asked) = mpsc::channel(1);
         let (_, ready) = watch::channel(true);
-        let (_, standing) = watch::channel(Standing::default());
+        let (_, standing) = watch::channel(Standing { caught_up: true, following: true, as_of: None });
         tokio::spawn(async move {
             while let Some(question) = asked.recv().await {
                 if let Question::Connect(_, answer) = question {
@@ -175,7 +175,13 @@ async fn run(mut fold: Fold, mut heard: mpsc::Receiver<News>, mut asked: mpsc::R
     loop {
         tokio::select! {
             news = heard.recv() => match news {
-                Some(news) => serving |= fold.hear(news).await,
+                Some(news) => {
+                    let all = matches!(news, News::Loaded(_));
+                    serving |= fold.hear(news).await;
+                    if all {
+                        keeper.hurry();
+                    }
+                }
                 None => return,
             },
             question = asked.recv(), if serving => match question {
@@ -356,7 +362,7 @@ impl Fold {
     }
 
     fn unknown(&self, proxy: &ProxyKey) -> ConnectError {
-        match self.standing().caught_up {
+        match self.standing().following {
             true => ConnectError::Unknown(proxy.to_string()),
             false => ConnectError::NotYet(proxy.to_string()),
         }

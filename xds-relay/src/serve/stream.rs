@@ -2,11 +2,11 @@
 
 use super::codec::{Protocol, Request, Response};
 use super::session::{Session, Verdict};
-use super::{Ads, refusal};
+use super::{Ads, refusal, returning};
 use crate::proxies::{Connected, Facts, Listed, lock};
 use crate::proxy::ProxyKey;
 use crate::snapshot::ResourceType;
-use crate::world::{ConnectError, Snapshots};
+use crate::world::{ConnectError, Snapshots, Standing};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub fn open(
         metrics::counter!("remesh_streams_opened_total", "protocol" => protocol.as_str()).increment(1);
         let left = told_to_leave(ads.stopping.clone(), ads.drain.mul_f64(turn(peer)));
         let ended = tokio::select! {
-            ended = run(ads, protocol, peer, requests, &send) => ended,
+            ended = run(&ads, protocol, peer, requests, &send) => ended,
             // An ended stream is routine: the Envoy goes on with what it has and connects again (§1.5).
             () = left => Ok(()),
         };
@@ -61,7 +61,7 @@ fn turn(peer: Option<SocketAddr>) -> f64 {
 type Outbox = mpsc::Sender<Result<Response, Status>>;
 
 async fn run(
-    ads: Ads,
+    ads: &Ads,
     protocol: Protocol,
     peer: Option<SocketAddr>,
     mut requests: Streaming<Request>,
@@ -69,7 +69,7 @@ async fn run(
 ) -> Result<(), Status> {
     let first = tokio::time::timeout(INTRODUCTION, requests.message()).await;
     let Some(first) = first.map_err(|_| Status::deadline_exceeded("no first request came"))?? else { return Ok(()) };
-    let (stream, mut snapshots) = introduce(&ads, protocol, peer, &first).await?;
+    let (stream, mut snapshots) = introduce(ads, protocol, peer, &first).await?;
     tracing::info!(node.id = %stream.facts().node_id, protocol = protocol.as_str(), "proxy connected");
     let ended = match stream.on_request(first, outbox).await {
         Ok(()) => follow(&stream, &mut requests, &mut snapshots, outbox).await,
@@ -101,7 +101,7 @@ async fn introduce(
     let snapshot = snapshots.borrow_and_update().clone().ok_or_else(|| refused(&gone(&proxy)))?;
     let session = Arc::new(Mutex::new(Session::new(protocol, snapshot, Instant::now())));
     let listed = ads.proxies.list(Connected { facts: Facts::new(node, proxy, protocol, peer), session });
-    Ok((Stream(listed), snapshots))
+    Ok((Stream { listed, standing: ads.world.standing() }, snapshots))
 }
 
 fn gone(proxy: &ProxyKey) -> String {
@@ -158,20 +158,24 @@ async fn push(responses: Vec<Response>, outbox: &Outbox) -> Result<(), Status> {
 }
 
 /// A stream while it lasts: listed, and with its session.
-struct Stream(Listed);
+struct Stream {
+    listed: Listed,
+    standing: watch::Receiver<Standing>,
+}
 
 impl Stream {
     fn facts(&self) -> &Facts {
-        &self.0.connected().facts
+        &self.listed.connected().facts
     }
 
     /// The session is shared with the list of proxies alone, which looks at it when a person asks; it is never held
     /// across an await.
     fn session<T>(&self, use_it: impl FnOnce(&mut Session) -> T) -> T {
-        use_it(&mut lock(&self.0.connected().session))
+        use_it(&mut lock(&self.listed.connected().session))
     }
 
     async fn on_request(&self, request: Request, outbox: &Outbox) -> Result<(), Status> {
+        self.spare(&request)?;
         let (reaction, seq) = self.session(|session| {
             let seq = session.snapshot().seq;
             (session.on_request(request, Instant::now()), seq)
@@ -189,5 +193,18 @@ impl Stream {
             None => {}
         }
         push(reaction.send, outbox).await
+    }
+
+    /// Leaves a proxy alone whose configuration is another than this relay's, while the log is away: nobody knows which
+    /// of the two is newer, and it has its own from a relay that may have known more.
+    fn spare(&self, request: &Request) -> Result<(), Status> {
+        let following = self.standing.borrow().following;
+        match !following && self.session(|session| returning::has_another(request, session.snapshot())) {
+            true => Err(Status::unavailable(format!(
+                "{} has another configuration than this relay, which cannot reach the event log: it keeps what it has",
+                self.facts().proxy
+            ))),
+            false => Ok(()),
+        }
     }
 }

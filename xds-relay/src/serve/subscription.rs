@@ -340,6 +340,11 @@ fn changed(before: &Resources, after: &Resources) -> Vec<Arc<str>> {
     names
 }
 
+/// The version of a type of which an Envoy has these.
+pub(super) fn version_of<'a>(resources: impl Iterator<Item = &'a Arc<XdsResource>>) -> Version {
+    Version(resources.map(|resource| fingerprint(resource)).fold(0, u128::wrapping_add))
+}
+
 /// A resource's part of a type's version. Parts are added, so a version follows a change without looking at the rest.
 fn fingerprint(resource: &XdsResource) -> u128 {
     let mut hash = xxhash_rust::xxh3::Xxh3::new();

@@ -1,8 +1,11 @@
 //! TLS on the port that Envoys connect to: certificates from files, taken again when the files change.
 //!
 //! A handshake is a task of its own, so a client that dawdles holds up nobody. New certificates are for new connections;
-//! those that are open keep theirs. Files that cannot be used leave what is in use as it is, with a warning each time:
-//! certificate and key are replaced one after the other, and for a moment do not belong together.
+//! those that are open keep theirs. Files that cannot be used leave what is in use as it is, with one warning for each
+//! change: certificate and key are replaced one after the other, and for a moment do not belong together.
+//!
+//! Whether a file is another is told by what it holds. Times and lengths would be cheaper to look at, and say nothing
+//! where a link is turned to another folder, as Kubernetes does with secrets, or a copy keeps the time of its original.
 //!
 //! Who the client is, is not asked here.
 
@@ -13,17 +16,18 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::{Connected, TcpConnectInfo};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -41,17 +45,44 @@ pub struct Certificates(watch::Receiver<Arc<ServerConfig>>);
 /// Why files are no certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read as what it should be.
-    #[error("{}: {reason}", file.display())]
-    File {
+    /// A file cannot be read.
+    #[error("{} cannot be read ({reason}): name a PEM file that the relay's user may read", file.display())]
+    Unreadable {
         /// The file.
         file: PathBuf,
         /// Why.
         reason: String,
     },
+    /// A file holds no certificates.
+    #[error("{} holds no certificate chain ({reason}): it must be PEM, the relay's own certificate first", file.display())]
+    NoCertificate {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file holds no private key.
+    #[error("{} holds no private key ({reason}): it must be PEM, PKCS #8, PKCS #1 or SEC 1, and not encrypted", file.display())]
+    NoKey {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The two do not go together, or cannot be used.
-    #[error("the certificate and its key cannot be used: {0}")]
-    Pair(String),
+    #[error(
+        "{} and {} cannot be used together ({reason}): the key must be the one that the first certificate was made for",
+        certificate.display(),
+        key.display()
+    )]
+    Pair {
+        /// The file of the certificate chain.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Certificates {
@@ -71,8 +102,8 @@ impl Certificates {
     /// When they cannot be used as they are now.
     pub fn looking(certificate: &Path, key: &Path, every: Duration) -> Result<Self, TlsError> {
         let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
-        let seen = files.marks();
-        let (current, certificates) = watch::channel(Arc::new(files.load()?));
+        let (seen, loaded) = files.look();
+        let (current, certificates) = watch::channel(Arc::new(loaded?));
         tokio::spawn(follow(files, seen, current, every));
         Ok(Self(certificates))
     }
@@ -82,55 +113,81 @@ impl Certificates {
     }
 }
 
+#[derive(Clone)]
 struct Files {
     certificate: PathBuf,
     key: PathBuf,
 }
 
-/// What shows that a file is another: when it was written, and how long it is.
-type Mark = Option<(SystemTime, u64)>;
+/// By what the two files are recognised: a hash of what they hold. Nothing where one cannot be read.
+type Seen = Option<[u128; 2]>;
 
 impl Files {
-    fn marks(&self) -> [Mark; 2] {
-        [&self.certificate, &self.key].map(|file| {
-            let metadata = fs::metadata(file).ok()?;
-            Some((metadata.modified().ok()?, metadata.len()))
-        })
+    fn look(&self) -> (Seen, Result<ServerConfig, TlsError>) {
+        match (read(&self.certificate), read(&self.key)) {
+            (Ok(chain), Ok(key)) => (Some([&chain, &key].map(|pem| xxh3_128(pem))), self.load(&chain, &key)),
+            (Err(error), _) | (_, Err(error)) => (None, Err(error)),
+        }
     }
 
-    fn load(&self) -> Result<ServerConfig, TlsError> {
-        let chain = CertificateDer::pem_file_iter(&self.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let chain = chain.map_err(|error| unusable(&self.certificate, &error))?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| unusable(&self.key, &error))?;
-        let pair = |error: tokio_rustls::rustls::Error| TlsError::Pair(error.to_string());
+    fn load(&self, chain: &[u8], key: &[u8]) -> Result<ServerConfig, TlsError> {
+        let chain = self.chain(chain)?;
+        let no_key = |error: pem::Error| TlsError::NoKey { file: self.key.clone(), reason: reason(&error, "key") };
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(no_key)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(pair)?
+            .map_err(|error| self.unusable(&error))?
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .map_err(pair)?;
+            .map_err(|error| self.unusable(&error))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(config)
     }
+
+    fn chain(&self, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let none = |reason| TlsError::NoCertificate { file: self.certificate.clone(), reason };
+        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+        match chain.map_err(|error| none(reason(&error, "certificate")))? {
+            chain if chain.is_empty() => Err(none(reason(&pem::Error::NoItemsFound, "certificate"))),
+            chain => Ok(chain),
+        }
+    }
+
+    fn unusable(&self, error: &tokio_rustls::rustls::Error) -> TlsError {
+        let (certificate, key) = (self.certificate.clone(), self.key.clone());
+        TlsError::Pair { certificate, key, reason: error.to_string() }
+    }
 }
 
-fn unusable(file: &Path, error: &dyn std::fmt::Display) -> TlsError {
-    TlsError::File { file: file.to_owned(), reason: error.to_string() }
+fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(file).map_err(|error| TlsError::Unreadable { file: file.to_owned(), reason: error.to_string() })
 }
 
-async fn follow(files: Files, mut seen: [Mark; 2], current: watch::Sender<Arc<ServerConfig>>, every: Duration) {
+/// What is wrong with a text that should be PEM, without any of the text: it may be a key.
+fn reason(error: &pem::Error, what: &str) -> String {
+    match error {
+        pem::Error::NoItemsFound => format!("there is no PEM section with a {what} in it"),
+        pem::Error::MissingSectionEnd { .. } => "it ends within a section".into(),
+        _ => "it is damaged".into(),
+    }
+}
+
+async fn follow(files: Files, mut seen: Seen, current: watch::Sender<Arc<ServerConfig>>, every: Duration) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(every) => {}
             () = current.closed() => return,
         }
-        let marks = files.marks();
-        if marks == seen {
+        let looking = files.clone();
+        // Files may be on a disk that is slow or gone.
+        let Ok((now, loaded)) = tokio::task::spawn_blocking(move || looking.look()).await else { continue };
+        if now == seen {
             continue;
         }
-        match files.load() {
+        seen = now;
+        usable(loaded.is_ok());
+        match loaded {
             Ok(config) => {
-                seen = marks;
                 current.send_replace(Arc::new(config));
                 metrics::counter!("remesh_tls_reloads_total", "result" => "ok").increment(1);
                 tracing::info!("new certificates are in use");
@@ -143,8 +200,14 @@ async fn follow(files: Files, mut seen: [Mark; 2], current: watch::Sender<Arc<Se
     }
 }
 
+/// Says whether what is on file is what is in use, or an earlier one is, which will be too old some day.
+fn usable(is: bool) {
+    metrics::gauge!("remesh_tls_files_usable").set(if is { 1.0 } else { 0.0 });
+}
+
 /// The connections of a listener, once their handshakes are done.
 pub fn incoming(listener: TcpListener, certificates: Certificates) -> impl Stream<Item = io::Result<Connection>> {
+    usable(true);
     let accepting = Accepting { listener, certificates, handshakes: JoinSet::new() };
     stream::unfold(accepting, async |mut accepting| Some((Ok(accepting.next().await), accepting)))
 }

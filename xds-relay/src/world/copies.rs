@@ -6,12 +6,13 @@
 //! ```
 //!
 //! Everything here can be lost: a file that cannot be read, was cut short or is of another form is left out, with a
-//! warning. A file is replaced whole or not at all. One folder belongs to one log; whoever chooses it sees to that.
+//! warning. A file is replaced whole or not at all. One folder belongs to one relay and one log; whoever chooses it sees
+//! to that.
 
 use mesh_core::{MeshKey, MeshState, Seq};
 use mesh_log::Checkpoint;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -69,12 +70,14 @@ impl Copies {
         tokio::task::spawn_blocking(move || copies.read_all()).await.unwrap_or_default()
     }
 
-    /// Keeps these folds, in place of those of the same meshes, and notes when all of them were what the log held.
-    pub(super) fn keep(&self, states: &[MeshState], as_of: SystemTime) -> io::Result<()> {
-        for state in states {
+    /// Keeps the folds that changed, in place of those of the same meshes, and notes when all of them were what the log
+    /// held. Folds of meshes that are not among `all` are of another log, and go.
+    pub(super) fn keep(&self, changed: &[MeshState], all: &[MeshKey], as_of: SystemTime) -> io::Result<()> {
+        for state in changed {
             let checkpoint = Checkpoint::of(state).map_err(|error| io::Error::other(error.to_string()))?;
             self.write(&checkpoint)?;
         }
+        self.forget_others(all);
         let millis = as_of.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         replace(&self.folder.join(AS_OF), millis.to_string().as_bytes())
     }
@@ -85,15 +88,31 @@ impl Copies {
         let mut bytes = serde_json::to_vec(&head)?;
         bytes.push(b'\n');
         bytes.extend_from_slice(data);
-        // A mesh may be called anything a file may not.
-        let name = format!("{}.{EXTENSION}", hash(mesh.to_string().as_bytes()));
-        replace(&self.folder.join(name), &bytes)
+        replace(&self.file_of(mesh), &bytes)
+    }
+
+    /// A mesh may be called anything a file may not.
+    fn file_of(&self, mesh: &MeshKey) -> PathBuf {
+        self.folder.join(format!("{}.{EXTENSION}", hash(mesh.to_string().as_bytes())))
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        files.filter(|file| file.extension().is_some_and(|extension| extension == EXTENSION))
+    }
+
+    fn forget_others(&self, all: &[MeshKey]) {
+        let ours: HashSet<PathBuf> = all.iter().map(|mesh| self.file_of(mesh)).collect();
+        for file in self.files().filter(|file| !ours.contains(file)) {
+            if let Err(error) = fs::remove_file(&file) {
+                tracing::warn!(file = %file.display(), %error, "a kept fold of another log cannot be removed");
+            }
+        }
     }
 
     fn read_all(&self) -> Kept {
         let mut kept = Kept { as_of: self.read_as_of(), ..Kept::default() };
-        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        for file in files.filter(|file| file.extension().is_some_and(|extension| extension == EXTENSION)) {
+        for file in self.files() {
             match read(&file) {
                 Ok(state) => drop(kept.states.insert(state.key().clone(), state)),
                 Err(error) => tracing::warn!(file = %file.display(), %error, "a kept fold cannot be used"),

@@ -2,10 +2,15 @@
 //!
 //! A task of its own, because a log that is away must not keep the fold from answering. It holds no state but a cursor;
 //! what it reads it hands over.
+//!
+//! What an earlier run kept is handed over while the log cannot be read, and never mixed with what the log says. To fold
+//! the log's tail onto a copy would save a moment, and give a wrong state without a word where the table has been made
+//! anew meanwhile and its records happen to go with the copy.
 
 use super::copies::{Copies, Kept};
+use futures::{StreamExt, stream};
 use mesh_core::{MeshKey, MeshState, Record};
-use mesh_log::{Cursor, EventLog, Log, LogError};
+use mesh_log::{Cursor, Log, LogError};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,8 +23,8 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// them takes Envoys back to what they had then, so it is not done lightly.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A copy that lags more records than this is not brought up to date from the log's records but from its checkpoint.
-const TAIL: u64 = 2000;
+/// How many meshes are loaded at a time.
+const ABREAST: usize = 8;
 
 /// What the fold hears.
 #[derive(Debug)]
@@ -70,12 +75,12 @@ impl Feed {
     /// Tells everything the log holds, however long that takes; meanwhile what was kept.
     async fn load(&self, kept: Kept) -> Result<Cursor, Over> {
         let mut loaded = HashMap::new();
-        let mut offer = Some(&kept).filter(|kept| !kept.states.is_empty());
+        let mut offer = Some(kept).filter(|kept| !kept.states.is_empty());
         let mut wait = RETRY.0;
         loop {
             let failed = match offer {
-                None => self.load_once(&kept, &mut loaded).await.err(),
-                Some(_) => match tokio::time::timeout(PATIENCE, self.load_once(&kept, &mut loaded)).await {
+                None => self.load_once(&mut loaded).await.err(),
+                Some(_) => match tokio::time::timeout(PATIENCE, self.load_once(&mut loaded)).await {
                     Ok(done) => done.err(),
                     Err(_) => Some(LogError::Unavailable(format!("no answer within {PATIENCE:?}"))),
                 },
@@ -85,8 +90,9 @@ impl Feed {
             metrics::counter!("remesh_log_errors_total").increment(1);
             self.tell(News::Away).await?;
             if let Some(kept) = offer.take() {
-                let states = kept.states.values().cloned().collect();
-                self.tell(News::Copies(states, kept.as_of.unwrap_or(SystemTime::UNIX_EPOCH))).await?;
+                // Of unknown age is as old as can be.
+                let as_of = kept.as_of.unwrap_or(SystemTime::UNIX_EPOCH);
+                self.tell(News::Copies(kept.states.into_values().collect(), as_of)).await?;
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(RETRY.1);
@@ -96,16 +102,15 @@ impl Feed {
         Ok(cursor)
     }
 
-    /// What is loaded stays loaded when a later mesh fails.
-    async fn load_once(&self, kept: &Kept, loaded: &mut HashMap<MeshKey, MeshState>) -> Result<(), LogError> {
-        for (mesh, head) in self.log.heads().await? {
-            if !loaded.contains_key(&mesh) {
-                let state = match kept.states.get(&mesh) {
-                    Some(copy) => tail_of(self.log.as_ref(), copy, head).await?,
-                    None => mesh_log::load(self.log.as_ref(), &mesh).await?,
-                };
-                loaded.insert(mesh, state);
-            }
+    /// What is loaded stays loaded when another mesh fails.
+    async fn load_once(&self, loaded: &mut HashMap<MeshKey, MeshState>) -> Result<(), LogError> {
+        let mut missing: Vec<MeshKey> = self.log.heads().await?.into_keys().collect();
+        missing.retain(|mesh| !loaded.contains_key(mesh));
+        let loads = missing.into_iter().map(async |mesh| mesh_log::load(self.log.as_ref(), &mesh).await);
+        let mut loads = stream::iter(loads).buffer_unordered(ABREAST);
+        while let Some(state) = loads.next().await {
+            let state = state?;
+            loaded.insert(state.key().clone(), state);
         }
         Ok(())
     }
@@ -151,20 +156,4 @@ impl Feed {
 
 fn is_reached(goal: &Cursor, cursor: &Cursor) -> bool {
     goal.iter().all(|(mesh, head)| cursor.get(mesh).is_some_and(|had| had >= head))
-}
-
-/// A kept fold and what came after it. One that this log never was is not used.
-async fn tail_of(log: &(impl EventLog + ?Sized), copy: &MeshState, head: u64) -> Result<MeshState, LogError> {
-    let mesh = copy.key();
-    if copy.seq() > head {
-        tracing::warn!(%mesh, "the kept copy is ahead of the event log and is of another one; it is not used");
-    } else if head - copy.seq() <= TAIL {
-        let mut state = copy.clone();
-        let records = log.read(mesh, state.seq()).await?;
-        match records.iter().try_for_each(|record| state.apply(record)) {
-            Ok(()) => return Ok(state),
-            Err(error) => tracing::warn!(%error, "the kept copy does not go with the event log; it is not used"),
-        }
-    }
-    mesh_log::load(log, mesh).await
 }

@@ -1,12 +1,13 @@
 //! A relay whose log is away: what it serves then, and what it says about it.
 
-use crate::bed::{Bed, WEB, assert_refused, relay_on, shop, soon};
+use crate::bed::{Bed, WEB, assert_refused, clusters, node, relay_on, shop, shop_at, soon};
 use async_trait::async_trait;
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use mesh_core::{Entry, MeshKey, Record, Seq};
 use mesh_log::sqlite::SqliteLog;
 use mesh_log::{AppendError, Checkpoint, Cursor, EventFeed, EventLog, Follower, Log, LogError};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,20 +15,26 @@ use std::time::Duration;
 use tonic::Code;
 use xds_relay::world::Copies;
 
-/// A log that can be cut off.
+/// A log that can be cut off, or fall silent.
 #[derive(Clone)]
 struct Cut {
     log: SqliteLog,
     away: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
 }
 
 impl Cut {
     fn new(log: SqliteLog, away: bool) -> Self {
-        Self { log, away: Arc::new(AtomicBool::new(away)) }
+        Self { log, away: Arc::new(AtomicBool::new(away)), silent: Arc::default() }
     }
 
     fn set(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Questions are not answered at all, as behind a network that swallows what it is given.
+    fn silent(log: SqliteLog) -> Self {
+        Self { silent: Arc::new(AtomicBool::new(true)), ..Self::new(log, false) }
     }
 
     fn there(&self) -> Result<&SqliteLog, LogError> {
@@ -49,6 +56,9 @@ impl EventLog for Cut {
     }
 
     async fn heads(&self) -> Result<BTreeMap<MeshKey, Seq>, LogError> {
+        if self.silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.there()?.heads().await
     }
 
@@ -181,29 +191,142 @@ async fn a_relay_whose_log_goes_away_stays_ready_serves_on_and_says_how_old_its_
 }
 
 #[tokio::test]
-async fn kept_files_that_are_damaged_are_left_out_and_the_log_is_read_instead() {
+async fn a_log_that_says_nothing_at_all_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let log = shop().await;
     keep(&log, folder.path()).await;
-    for file in std::fs::read_dir(folder.path()).unwrap() {
-        let file = file.unwrap().path();
-        let mut bytes = std::fs::read(&file).unwrap();
-        bytes.truncate(bytes.len() / 2);
-        std::fs::write(file, bytes).unwrap();
-    }
-    let bed = Bed::start_on(log, |config| config.copies = Some(copies(folder.path()))).await;
+    let bed = bed_of(&log, &Cut::silent(log.clone()), folder.path()).await;
     bed.delta_of(WEB).await.next().await;
+    state_when(&bed.relay, |status, state| status == 503 && state["ageSeconds"].as_f64() > Some(0.0)).await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_has_something_newer_is_not_taken_back_to_what_an_earlier_run_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop().await;
+    keep(&log, folder.path()).await;
+    // Another relay has told it of what came after.
+    let other = Bed::start_on(log.clone(), |_| {}).await;
+    other.move_cart(9090).await;
+    let newer = soon(async {
+        loop {
+            let response = other.delta_of(WEB).await.next().await;
+            if response.resources.iter().any(|it| it.name.ends_with("_9090")) {
+                return response;
+            }
+        }
+    });
+    let has: HashMap<_, _> = newer.await.resources.into_iter().map(|it| (it.name, it.version)).collect();
+    let cut = Cut::new(log.clone(), true);
+    let bed = bed_of(&log, &cut, folder.path()).await;
+    let back = async || {
+        let stream = bed.delta().await;
+        let request =
+            DeltaDiscoveryRequest { node: Some(node(WEB)), initial_resource_versions: has.clone(), ..clusters() };
+        stream.send.send(request).await.unwrap();
+        stream
+    };
+    assert_refused(&back().await.end().await, Code::Unavailable, "keeps what it has");
+    let fresh = bed.delta_of(WEB).await.next().await;
+    assert!(fresh.resources.iter().any(|it| it.name.ends_with("_8080")), "one who has nothing is served: {fresh:?}");
+    cut.set(false);
     state_when(&bed.relay, |status, _| status == 200).await;
+    let _stream = back().await;
+    bed.proxies_when(|proxies| proxies.iter().any(|proxy| proxy["acceptedSeq"] == 5 && proxy["inSync"] == true)).await;
+}
+
+#[tokio::test]
+async fn by_state_of_the_world_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop().await;
+    keep(&log, folder.path()).await;
+    let bed = bed_of(&log, &Cut::new(log.clone(), true), folder.path()).await;
+    let version = |version: &str| DiscoveryRequest { version_info: version.into(), ..DiscoveryRequest::default() };
+    let mut other = bed.sotw_with(WEB, version("00000000000000000000000000000001")).await;
+    let status = soon(other.responses.message()).await.unwrap_err();
+    assert!(status.code() == Code::Unavailable && status.message().contains("keeps what it has"), "{status:?}");
+    let same = bed.sotw_of(WEB).await.next().await.version_info;
+    let _same = bed.sotw_with(WEB, version(&same)).await;
+    bed.proxies_when(|proxies| proxies.iter().any(|proxy| proxy["inSync"] == true)).await;
+}
+
+/// Every way in which the files of a folder may be spoilt.
+fn spoil(folder: &Path, how: impl Fn(Vec<u8>) -> Vec<u8>) {
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap().path();
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::write(file, how(bytes)).unwrap();
+    }
+}
+
+/// One letter is another, near the end.
+fn turned(mut bytes: Vec<u8>) -> Vec<u8> {
+    let at = bytes.len().saturating_sub(9);
+    bytes[at] ^= 1;
+    bytes
+}
+
+#[tokio::test]
+async fn kept_files_that_are_damaged_are_left_out_and_the_log_is_read_instead() {
+    let log = shop().await;
+    let half = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+    let other_form = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace("\"form\":1", "\"form\":9").into_bytes();
+    let ways: [&dyn Fn(Vec<u8>) -> Vec<u8>; 5] =
+        [&half, &turned, &|_| Vec::new(), &|_| b"{}\nno fold".to_vec(), &other_form];
+    for way in ways {
+        let folder = tempfile::tempdir().unwrap();
+        keep(&log, folder.path()).await;
+        spoil(folder.path(), way);
+        let away = bed_of(&log, &Cut::new(log.clone(), true), folder.path()).await;
+        state_when(&away.relay, |status, state| status == 503 && state["ageSeconds"].is_null()).await;
+        let bed = Bed::start_on(log.clone(), |config| config.copies = Some(copies(folder.path()))).await;
+        bed.delta_of(WEB).await.next().await;
+        state_when(&bed.relay, |status, _| status == 200).await;
+    }
+}
+
+/// A folder with what a relay kept of the shop whose cart is at port 9090.
+async fn elsewhere() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let other = shop_at(9090).await;
+    keep(&other, folder.path()).await;
+    folder
 }
 
 #[tokio::test]
 async fn a_copy_of_another_log_is_not_served_once_the_log_answers() {
-    let folder = tempfile::tempdir().unwrap();
-    let other = shop().await;
-    let bed = Bed::start_on(other.clone(), |_| {}).await;
-    bed.move_cart(9090).await;
-    keep(&other, folder.path()).await;
+    let folder = elsewhere().await;
     let bed = Bed::start_on(shop().await, |config| config.copies = Some(copies(folder.path()))).await;
     let first = bed.delta_of(WEB).await.next().await;
     assert!(first.resources.iter().any(|it| it.name == "cds_egress_shop_cart_http_8080"), "{first:?}");
+}
+
+#[tokio::test]
+async fn a_copy_of_another_log_is_not_mixed_with_records_that_happen_to_go_with_it() {
+    let folder = elsewhere().await;
+    let log = shop().await;
+    let ahead = Bed::start_on(log.clone(), |_| {}).await;
+    // What is appended says nothing of the cart's port, so only the log's beginning does.
+    ahead.create_node("extra").await;
+    let bed = Bed::start_on(log, |config| config.copies = Some(copies(folder.path()))).await;
+    let first = bed.delta_of(WEB).await.next().await;
+    assert!(first.resources.iter().any(|it| it.name == "cds_egress_shop_cart_http_8080"), "{first:?}");
+}
+
+#[tokio::test]
+async fn meshes_that_are_not_in_the_log_are_not_kept_for_the_next_start() {
+    let folder = elsewhere().await;
+    let empty = SqliteLog::in_memory().unwrap();
+    let relay = relay_on(Arc::new(empty), |config| config.copies = Some(copies(folder.path()))).await;
+    let folds = || {
+        let files = std::fs::read_dir(folder.path()).unwrap().flatten();
+        files.filter(|file| file.path().extension().is_some_and(|it| it == "fold")).count()
+    };
+    soon(async {
+        while folds() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    relay.stop().await;
 }

@@ -1,7 +1,8 @@
 //! From one relay to another: what a proxy is told there, and how a relay that stops lets go.
 
-use crate::bed::{Bed, Delta, WEB, names, node, shop, soon};
+use crate::bed::{Bed, Delta, Sotw, WEB, names, node, shop, soon};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest, DiscoveryResponse};
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
@@ -95,22 +96,55 @@ async fn a_proxy_that_moves_to_another_relay_is_sent_nothing_again() {
     assert_eq!(names(&stream.next().await).0, ["cds_egress_shop_cart_http_9090"], "what is new is the first it hears");
 }
 
+/// A request by state of the world for all there is of a type, as one who accepted this version elsewhere.
+fn ask_all(of: ResourceType, served: &HashMap<String, String>, version: &str) -> DiscoveryRequest {
+    let names = if of.wildcard() { Vec::new() } else { served.keys().cloned().collect() };
+    DiscoveryRequest {
+        type_url: of.url().into(),
+        resource_names: names,
+        version_info: version.into(),
+        ..DiscoveryRequest::default()
+    }
+}
+
+/// Asks for the types beside clusters.
+async fn ask_rest(stream: &Sotw, served: &Versions, versions: &HashMap<String, String>) {
+    for (of, kind) in TYPES.into_iter().filter(|(of, kind)| *of != ResourceType::Cluster && served.contains_key(kind)) {
+        let version = versions.get(of.url()).map_or("", String::as_str);
+        stream.send.send(ask_all(of, &served[kind], version)).await.unwrap();
+    }
+}
+
+fn accepted(response: &DiscoveryResponse, served: &Versions) -> DiscoveryRequest {
+    let (of, kind) = TYPES.into_iter().find(|(of, _)| of.url() == response.type_url).unwrap();
+    let answer = ask_all(of, &served[kind], &response.version_info);
+    DiscoveryRequest { response_nonce: response.nonce.clone(), ..answer }
+}
+
 #[tokio::test]
-async fn the_version_of_all_there_is_is_the_same_on_both_relays() {
+async fn by_state_of_the_world_a_proxy_that_moves_is_sent_nothing_again() {
     let log = shop().await;
     let (one, other) = (Bed::start_on(log.clone(), |_| {}).await, Bed::start_on(log, |_| {}).await);
-    let first: DiscoveryResponse = one.sotw_of(WEB).await.next().await;
-    let mut moved = other.sotw_of(WEB).await;
-    let again = moved.next().await;
-    assert_eq!(first.version_info, again.version_info);
-    let accepted = DiscoveryRequest {
-        type_url: again.type_url.clone(),
-        version_info: again.version_info,
-        response_nonce: again.nonce,
-        ..Default::default()
+    let all = served(&one).await;
+    let mut stream = one.sotw_of(WEB).await;
+    ask_rest(&stream, &all, &HashMap::new()).await;
+    let mut had = HashMap::new();
+    while had.len() < all.len() {
+        let response = stream.next().await;
+        stream.send.send(accepted(&response, &all)).await.unwrap();
+        had.insert(response.type_url, response.version_info);
+    }
+    let clusters = ask_all(ResourceType::Cluster, &all["clusters"], &had[ResourceType::Cluster.url()]);
+    let mut moved = other.sotw_with(WEB, clusters).await;
+    ask_rest(&moved, &all, &had).await;
+    let is_whole = |proxy: &Value| {
+        proxy["inSync"] == true && proxy["types"].as_object().is_some_and(|types| types.len() == all.len())
     };
-    moved.send.send(accepted).await.unwrap();
-    other.proxies_when(|proxies| proxies.len() == 1 && proxies[0]["inSync"] == true).await;
+    other.proxies_when(|proxies| proxies.len() == 1 && is_whole(&proxies[0])).await;
+    other.move_cart(9090).await;
+    let first = moved.next().await;
+    assert_eq!(first.type_url, ResourceType::Cluster.url(), "what is new is the first it hears: {first:?}");
+    assert_ne!(first.version_info, had[ResourceType::Cluster.url()]);
 }
 
 #[tokio::test]

@@ -100,12 +100,12 @@ impl Subscription {
     /// State of the world on a new stream: one version for all. If it is ours, the Envoy has everything.
     fn compare_version(&mut self, version: &str, snapshot: &Snapshot) {
         let wanted: Vec<_> = snapshot.of(self.of).values().filter(|one| self.wants(&one.name)).cloned().collect();
-        let sum = wanted.iter().map(|one| super::fingerprint(one)).fold(0, u128::wrapping_add);
-        if parse(version) == Some(Version(sum)) {
+        let ours = super::version_of(wanted.iter());
+        if parse(version) == Some(ours) {
             for resource in wanted {
                 self.hold(&resource.name.clone(), Held::Sent(resource));
             }
-            self.acknowledged = Some(Version(sum));
+            self.acknowledged = Some(ours);
             return;
         }
         self.answer_due |= self.wildcard;
