@@ -78,6 +78,19 @@ pub fn run_discovering<T>(
     });
 }
 
+/// Runs a test in a bed of its own whose control plane is made of parts that the test runs and breaks itself: `start` is
+/// given the address of the hub, and answers where they listen and what the test shall have of them.
+pub fn run_on_parts<T>(
+    start: impl AsyncFnOnce(IpAddr) -> (Addresses, T) + Send,
+    test: impl AsyncFnOnce(&mut Bed, &mut T) + Send,
+) {
+    in_namespace(async |bed| {
+        let (addresses, mut parts) = start(IpAddr::V4(HUB)).await;
+        bed.plane = Some(ControlPlane::of_parts(addresses));
+        test(bed, &mut parts).await;
+    });
+}
+
 fn in_namespace(test: impl AsyncFnOnce(&mut Bed) + Send) {
     tools::testapp_binary();
     tools::remesh_binary();

@@ -4,6 +4,11 @@ use crate::api::Api;
 use crate::namespace::Namespace;
 use crate::tools::{aws_programs, remesh_binary, workspace};
 use crate::wait::{PATIENCE, eventually};
+use functions::{App, AppConfig};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use mesh_log::EventLog;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use xds_relay::discovery::InstanceSource;
 
@@ -43,6 +49,8 @@ pub struct Addresses {
 enum Runs {
     Here(Box<mesh_local::Running>),
     AsProgram(Box<Child>),
+    /// Its parts are the test's own.
+    Elsewhere,
 }
 
 impl Addresses {
@@ -95,6 +103,11 @@ impl ControlPlane {
         Self::new(addresses(&line), Runs::AsProgram(Box::new(child)))
     }
 
+    /// Of parts that the test runs itself.
+    pub fn of_parts(addresses: Addresses) -> Self {
+        Self::new(addresses, Runs::Elsewhere)
+    }
+
     fn new(addresses: Addresses, runs: Runs) -> Self {
         Self { api: Api::at(addresses.api), admin: Admin::at(addresses.admin), addresses, runs }
     }
@@ -137,8 +150,27 @@ impl ControlPlane {
         match self.runs {
             Runs::Here(running) => running.stop().await,
             Runs::AsProgram(child) => end(*child).await,
+            Runs::Elsewhere => {}
         }
     }
+}
+
+/// The API alone, in this process, over any log: on a free port of an address, for as long as the runtime runs.
+pub async fn serve_api(ip: IpAddr, log: Arc<dyn EventLog>) -> SocketAddr {
+    let config = AppConfig { account: "000000000000".into(), region: "us-east-1".into() };
+    let service = TowerToHyperService::new(functions::router(App::new(log, config)));
+    let listener = TcpListener::bind((ip, 0)).await.expect("the API listens");
+    let addr = listener.local_addr().expect("it has an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (service, _) = (service.clone(), stream.set_nodelay(true));
+            tokio::spawn(async move {
+                // Whoever called may leave at any moment.
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    addr
 }
 
 /// In memory, on free ports of an address.

@@ -12,6 +12,7 @@
 )]
 
 mod api;
+mod dynamo;
 mod fleet;
 mod floor;
 mod process;
@@ -57,13 +58,17 @@ enum Role {
         #[arg(long)]
         bytes: usize,
     },
+    /// Measures the log in DynamoDB instead, on DynamoDB Local: cold starts, and the way of a change.
+    Dynamo(dynamo::Arguments),
 }
 
 #[tokio::main]
 async fn main() {
     let arguments = Arguments::parse();
-    if let Some(Role::Floor { bytes }) = arguments.role {
-        return floor::serve(bytes).await;
+    match arguments.role {
+        Some(Role::Floor { bytes }) => return floor::serve(bytes).await,
+        Some(Role::Dynamo(arguments)) => return dynamo::run(&arguments).await,
+        None => {}
     }
     let mut reports = Vec::new();
     for proxies in arguments.proxies.clone() {

@@ -18,8 +18,14 @@ pub struct Server {
 impl Server {
     /// Starts a program and waits for the line of JSON in which it says where it listens.
     pub fn start(program: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(program, arguments, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub fn start_with(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .env("RUST_LOG", "error")
             .spawn()
