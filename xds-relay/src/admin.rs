@@ -37,7 +37,7 @@ pub struct Admin {
 /// The endpoints; everything answers JSON but the metrics.
 pub fn router(admin: Admin) -> Router {
     Router::new()
-        .route("/healthz", get(async || Json(json!({ "healthy": true }))))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics_text))
         .route("/proxies", get(proxies))
@@ -48,11 +48,18 @@ pub fn router(admin: Admin) -> Router {
         .with_state(admin)
 }
 
+/// Alive while the task that folds is: without it nothing works, and only another process helps.
+async fn alive(State(admin): State<Admin>) -> Response {
+    let healthy = admin.world.is_alive();
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "healthy": healthy }))).into_response()
+}
+
 /// Ready once everything that the log held at the start has been folded, until the relay is going down. One that serves
 /// an earlier state because the log cannot be reached is not ready: whoever can go to a relay that is, should.
 async fn ready(State(admin): State<Admin>) -> Response {
     let (standing, draining) = (*admin.world.standing().borrow(), *admin.stopping.borrow());
-    let ready = standing.caught_up && !draining;
+    let ready = standing.caught_up && !draining && admin.world.is_alive();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "draining": draining, "state": standing.json() }))).into_response()
 }
@@ -137,4 +144,30 @@ async fn not_allowed(method: Method, uri: Uri) -> Response {
 
 fn refusal(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "message": message }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::Registry;
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_process_that_folds_no_more_is_neither_alive_nor_ready() {
+        let (_stop, stopping) = watch::channel(false);
+        let admin = Admin {
+            world: World::dead(),
+            proxies: Proxies::default(),
+            account: "1".into(),
+            instances: Arc::new(Registry::default()),
+            stopping,
+        };
+        for path in ["/healthz", "/readyz"] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let answer = router(admin.clone()).oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        }
+    }
 }

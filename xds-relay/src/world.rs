@@ -119,6 +119,20 @@ impl World {
         Self { questions, ready, standing }
     }
 
+    /// A world that has come to an end although somebody holds it.
+    #[cfg(test)]
+    pub(crate) fn dead() -> Self {
+        let (questions, _) = mpsc::channel(1);
+        let (_, ready) = watch::channel(true);
+        let (_, standing) = watch::channel(Standing { caught_up: true, following: true, as_of: None });
+        Self { questions, ready, standing }
+    }
+
+    /// Whether the task that folds is still there.
+    pub fn is_alive(&self) -> bool {
+        !self.questions.is_closed()
+    }
+
     /// Whether everything the log held at the start has been folded.
     pub fn ready(&self) -> watch::Receiver<bool> {
         self.ready.clone()
