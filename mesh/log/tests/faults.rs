@@ -1,6 +1,6 @@
 //! The log in DynamoDB behind a network that delays, resets, refuses, throttles and loses answers.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that finds nothing has failed")]
+#![expect(clippy::panic, reason = "a test that finds nothing has failed")]
 
 use mesh_core::{AccountId, Caller, Entry, Event, Kind, MeshKey, Record, ResourceId, Seq, Timestamp};
 use mesh_log::dynamo::DynamoLog;
@@ -185,6 +185,38 @@ async fn a_checkpoint_larger_than_an_item_is_kept_in_pieces() {
     }
     log.save_checkpoint(checkpoint(10, 1 << 20)).await.unwrap();
     assert_eq!(log.checkpoint(&mesh("shop")).await.unwrap(), Some(checkpoint(11, 800_000)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_read_goes_on_where_it_was_told_to_slow_down() {
+    const RECORDS: u128 = 60;
+    let Some((proxy, log)) = bed("long").await else { return };
+    let shop = mesh("shop");
+    let page = "x".repeat(60_000);
+    for number in 0..RECORDS {
+        log.append(&shop, number as Seq, vec![entry(number, &page)]).await.unwrap();
+    }
+    // More refusals than one call bears, after the first of four pages.
+    proxy.next_after(1, "Query", Fault::Throttled, 6);
+    let before = proxy.calls();
+    assert_eq!(numbers(&log.read(&shop, 0).await.unwrap()), (0..RECORDS).collect::<Vec<_>>());
+    assert_eq!(proxy.calls() - before, 6 + 4, "no page is asked for again that was given");
+    // One that has not begun says so at once.
+    proxy.next("Query", Fault::Throttled, 4);
+    assert!(matches!(log.read(&shop, 0).await, Err(LogError::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_stays_of_checkpoints_that_were_replaced() {
+    let Some((proxy, log)) = bed("swept").await else { return };
+    for seq in 1..=3 {
+        let checkpoint = Checkpoint { mesh: mesh("shop"), seq, form: 1, data: noise(3 << 20) };
+        log.save_checkpoint(checkpoint.clone()).await.unwrap();
+        assert_eq!(log.checkpoint(&mesh("shop")).await.unwrap(), Some(checkpoint));
+        let all = client(proxy.addr()).scan().table_name("swept").into_paginator().items().send();
+        let items = all.collect::<Result<Vec<_>, _>>().await.unwrap().len();
+        assert_eq!(items, 1 + (3_usize << 20).div_ceil(350 << 10), "of checkpoint {seq}");
+    }
 }
 
 /// `docs/cost.md` computes from what is counted here.

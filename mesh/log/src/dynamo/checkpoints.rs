@@ -11,11 +11,15 @@ use crate::{Checkpoint, LogError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures::{StreamExt, TryStreamExt, stream};
 use mesh_core::{MeshKey, Seq};
 use uuid::Uuid;
 
 /// How much of a checkpoint one item holds: below DynamoDB's 400 KB, with room for everything else in it.
 const PIECE: usize = 350 << 10;
+
+/// How many pieces are asked for at a time.
+const ABREAST: usize = 8;
 
 /// How often a reader starts again because what it was reading was replaced.
 const TRIES: u32 = 5;
@@ -89,14 +93,22 @@ async fn replace(log: &DynamoLog, mesh: &MeshKey, seq: Seq, current: Item) -> Re
 /// Deletes the pieces of earlier checkpoints, also of those that were never finished. Best effort: what stays costs a
 /// little storage until the next time.
 async fn sweep(log: &DynamoLog, mesh: &MeshKey, seq: Seq, kept: Option<&str>) {
-    let asked = log.client.query().table_name(&*log.table).projection_expression("sk");
-    let asked = asked.key_condition_expression("pk = :checkpoints AND sk < :next");
-    let asked = asked.expression_attribute_values(":checkpoints", text(checkpoints(mesh)));
-    let asked = asked.expression_attribute_values(":next", text(place(seq.saturating_add(1))));
-    let Ok(found) = asked.send().await else { return };
-    let keys = found.items().iter().filter_map(|item| word(item, SK).ok());
-    let old = keys.filter(|key| kept.is_none_or(|id| !key.contains(id))).map(str::to_owned);
-    delete(log, mesh, old).await;
+    let mut from = None;
+    loop {
+        let asked = log.client.query().table_name(&*log.table).projection_expression("pk, sk");
+        let asked = asked.key_condition_expression("pk = :checkpoints AND sk < :next");
+        let asked = asked.expression_attribute_values(":checkpoints", text(checkpoints(mesh)));
+        let asked = asked.expression_attribute_values(":next", text(place(seq.saturating_add(1))));
+        let Ok(found) = asked.set_exclusive_start_key(from).send().await else { return };
+        let keys = found.items().iter().filter_map(|item| word(item, SK).ok());
+        let old = keys.filter(|key| kept.is_none_or(|id| !key.contains(id))).map(str::to_owned);
+        delete(log, mesh, old).await;
+        // A page is a megabyte of what is stored, whatever is asked of it: three pieces.
+        from = found.last_evaluated_key;
+        if from.is_none() {
+            return;
+        }
+    }
 }
 
 async fn delete(log: &DynamoLog, mesh: &MeshKey, keys: impl Iterator<Item = String>) {
@@ -128,13 +140,11 @@ impl Named {
     /// The bytes; `None` where a piece is missing, because the checkpoint was replaced or spoilt.
     async fn data(&self, log: &DynamoLog, mesh: &MeshKey, current: &Item) -> Result<Option<Vec<u8>>, LogError> {
         let Some((id, pieces)) = self.pieces else { return Ok(bytes(current)) };
-        let mut data = Vec::new();
-        for piece in 0..pieces {
-            let Some(found) = get(log, mesh, &sort_key(self.seq, id, piece)).await? else { return Ok(None) };
-            let Some(piece) = bytes(&found) else { return Ok(None) };
-            data.extend(piece);
-        }
-        Ok(Some(data))
+        let asked =
+            stream::iter(0..pieces).map(|piece| async move { get(log, mesh, &sort_key(self.seq, id, piece)).await });
+        let found: Vec<Option<Item>> = asked.buffered(ABREAST).try_collect().await?;
+        let data: Option<Vec<Vec<u8>>> = found.iter().map(|piece| bytes(piece.as_ref()?)).collect();
+        Ok(data.map(|pieces| pieces.concat()))
     }
 }
 

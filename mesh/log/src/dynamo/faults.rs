@@ -31,12 +31,20 @@ const WHIMS: [Fault; 5] = [Fault::Late, Fault::Reset, Fault::Lost, Fault::Broken
 
 #[derive(Default)]
 struct State {
-    ordered: Option<(String, Fault, u32)>,
+    ordered: Option<Order>,
     whims: bool,
     /// What becomes of every call while nothing gets through.
     dark: Option<Fault>,
     calls: u32,
     dice: u64,
+}
+
+/// These calls of an operation, after some that go well, go wrong in this way.
+struct Order {
+    operation: String,
+    after: u32,
+    fault: Fault,
+    times: u32,
 }
 
 /// A running proxy.
@@ -71,7 +79,12 @@ impl Proxy {
 
     /// The next calls of an operation go wrong in this way.
     pub fn next(&self, operation: &str, fault: Fault, times: u32) {
-        locked(&self.state).ordered = Some((operation.to_owned(), fault, times));
+        self.next_after(0, operation, fault, times);
+    }
+
+    /// The same after some that go well.
+    pub fn next_after(&self, after: u32, operation: &str, fault: Fault, times: u32) {
+        locked(&self.state).ordered = Some(Order { operation: operation.to_owned(), after, fault, times });
     }
 
     /// A third of all calls goes wrong in some way.
@@ -107,12 +120,17 @@ impl State {
         if self.dark.is_some() {
             return self.dark;
         }
-        if let Some((operation, fault, times)) = &mut self.ordered
-            && *times > 0
-            && head.contains(&format!(".{operation}\r\n").to_lowercase())
+        if let Some(order) = &mut self.ordered
+            && head.contains(&format!(".{}\r\n", order.operation).to_lowercase())
         {
-            *times -= 1;
-            return Some(*fault);
+            if order.after > 0 {
+                order.after -= 1;
+                return None;
+            }
+            if order.times > 0 {
+                order.times -= 1;
+                return Some(order.fault);
+            }
         }
         self.dice ^= self.dice << 13;
         self.dice ^= self.dice >> 7;

@@ -8,6 +8,7 @@ use crate::LogError;
 use mesh_core::{MeshKey, Record, Seq};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 /// How long a part of an append may be all that is seen of it. The rest is milliseconds behind.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -15,11 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for the rest.
 const MOMENT: Duration = Duration::from_millis(10);
 
+/// How long a read that has begun stands still while DynamoDB refuses its next page: first, and at most. A long history
+/// asks for more than a partition gives in a second, so it is told to slow down; beginning again would ask for more yet.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
 /// The records of a mesh after a sequence number, all that there are, every append whole.
 pub(super) async fn whole_tail(log: &DynamoLog, mesh: &MeshKey, after: Seq) -> Result<Vec<Record>, LogError> {
     let (begun, mut tail) = (Instant::now(), Tail::new(after));
     loop {
-        while tail.fetch(log, mesh).await? {}
+        tail.fetch_all(log, mesh).await?;
         if tail.is_whole() {
             return Ok(tail.records);
         }
@@ -85,6 +90,41 @@ fn head_of(item: &Item) -> Result<(MeshKey, Seq), String> {
     Ok((mesh, natural(item, "seq")?))
 }
 
+/// The items of a mesh after a record, as many as DynamoDB gives at once: about a megabyte.
+struct Page {
+    items: Vec<Item>,
+    /// The last record of the page, where there may be more.
+    more_after: Option<Seq>,
+}
+
+async fn ask(log: DynamoLog, mesh: MeshKey, after: Seq) -> Result<Page, LogError> {
+    let asked = log.client.query().table_name(&*log.table).consistent_read(true);
+    let asked = asked
+        .key_condition_expression("pk = :mesh AND sk > :after")
+        .expression_attribute_values(":mesh", text(records(&mesh)))
+        .expression_attribute_values(":after", text(place(after)));
+    let answer = asked.send().await.map_err(|error| unavailable("Query of a mesh", &error))?;
+    let more_after = answer.last_evaluated_key.as_ref().map(seq_of).transpose();
+    let more_after = more_after.map_err(|what| damaged(&format!("a page of mesh {mesh}"), &what))?;
+    Ok(Page { items: answer.items.unwrap_or_default(), more_after })
+}
+
+/// The same for a page that others came before: what was read already is worth some patience.
+async fn insist(log: DynamoLog, mesh: MeshKey, after: Seq) -> Result<Page, LogError> {
+    let (begun, mut pause) = (Instant::now(), PAUSE.0);
+    loop {
+        match ask(log.clone(), mesh.clone(), after).await {
+            Err(LogError::Unavailable(_)) if begun.elapsed() < PATIENCE => tokio::time::sleep(pause).await,
+            answer => return answer,
+        }
+        pause = (pause * 2).min(PAUSE.1);
+    }
+}
+
+fn seq_of(key: &Item) -> Result<Seq, String> {
+    word(key, SK)?.parse().map_err(|_| "ends at no sequence number".into())
+}
+
 /// What has been read of a tail.
 struct Tail {
     records: Vec<Record>,
@@ -101,21 +141,38 @@ impl Tail {
         Self { records: Vec::new(), seen: after, promised: after, beyond: false }
     }
 
-    /// Asks for the next page; answers whether there is more behind it.
-    async fn fetch(&mut self, log: &DynamoLog, mesh: &MeshKey) -> Result<bool, LogError> {
-        let asked = log.client.query().table_name(&*log.table).consistent_read(true);
-        let asked = asked
-            .key_condition_expression("pk = :mesh AND sk > :after")
-            .expression_attribute_values(":mesh", text(records(mesh)))
-            .expression_attribute_values(":after", text(place(self.seen)));
-        let answer = asked.send().await.map_err(|error| unavailable("Query of a mesh", &error))?;
+    /// Asks for the next page, and takes it.
+    async fn fetch(&mut self, log: &DynamoLog, mesh: &MeshKey) -> Result<(), LogError> {
+        let page = ask(log.clone(), mesh.clone(), self.seen).await?;
+        self.take_page(mesh, &page.items)?;
+        Ok(())
+    }
+
+    /// Asks for all pages that there are. While one is made records of, the next one is on its way.
+    async fn fetch_all(&mut self, log: &DynamoLog, mesh: &MeshKey) -> Result<(), LogError> {
+        let mut page = ask(log.clone(), mesh.clone(), self.seen).await?;
+        let mut ahead = JoinSet::new();
+        loop {
+            if let Some(after) = page.more_after {
+                ahead.spawn(insist(log.clone(), mesh.clone(), after));
+            }
+            if !self.take_page(mesh, &page.items)? {
+                return Ok(());
+            }
+            let Some(next) = ahead.join_next().await else { return Ok(()) };
+            page = next.map_err(|error| LogError::Unavailable(format!("a page was given up: {error}")))??;
+        }
+    }
+
+    /// Takes the records of a page up to the first that is not the next; answers whether all were.
+    fn take_page(&mut self, mesh: &MeshKey, items: &[Item]) -> Result<bool, LogError> {
         self.beyond = false;
-        for item in answer.items() {
+        for item in items {
             if !self.take(item::read(mesh, item))? {
                 return Ok(false);
             }
         }
-        Ok(answer.last_evaluated_key.is_some())
+        Ok(true)
     }
 
     /// Takes the next record; answers whether it was the next.
