@@ -4,7 +4,7 @@ use crate::tools;
 use crate::wait::eventually;
 use aws_sdk_servicediscovery::Client;
 use aws_sdk_servicediscovery::config::{Credentials, SharedCredentialsProvider};
-use aws_sdk_servicediscovery::types::{DnsConfig, DnsRecord, RecordType};
+use aws_sdk_servicediscovery::types::{CustomHealthStatus, DnsConfig, DnsRecord, RecordType};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::process::Stdio;
 use tokio::process::{Child, Command};
@@ -50,13 +50,7 @@ impl Moto {
 
     /// What an AWS client is told to talk to it.
     pub fn config(&self) -> aws_config::SdkConfig {
-        let credentials = Credentials::new("any", "thing", None, None, "tests");
-        aws_config::SdkConfig::builder()
-            .behavior_version(aws_config::BehaviorVersion::latest())
-            .endpoint_url(format!("http://{}", self.addr))
-            .region(aws_config::Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .build()
+        config_of(self.addr)
     }
 
     /// The source of instances under test.
@@ -93,7 +87,25 @@ impl Moto {
         call.send().await.expect("an instance can be deregistered");
     }
 
+    /// Says of an instance how it is.
+    pub async fn set_healthy(&self, service: &str, id: &str, healthy: bool) {
+        let status = if healthy { CustomHealthStatus::Healthy } else { CustomHealthStatus::Unhealthy };
+        let call = self.client().update_instance_custom_health_status().service_id(service).instance_id(id);
+        call.status(status).send().await.expect("health can be told");
+    }
+
     fn client(&self) -> Client {
         Client::new(&self.config())
     }
+}
+
+/// What an AWS client is told to talk to whoever listens there, be it nobody.
+pub fn config_of(addr: SocketAddr) -> aws_config::SdkConfig {
+    let credentials = Credentials::new("any", "thing", None, None, "tests");
+    aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .endpoint_url(format!("http://{addr}"))
+        .region(aws_config::Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
 }

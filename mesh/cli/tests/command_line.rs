@@ -248,6 +248,50 @@ fn refused_data(file: &Path) -> String {
 }
 
 #[test]
+fn instances_come_from_a_file_that_is_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("instances.json");
+    let instances = |address: &str| serde_json::json!({ "shop.local": { "cart": [{ "id": "one", "ipv4": address, "healthy": true }] } });
+    std::fs::write(&file, instances("10.0.0.1").to_string()).unwrap();
+    let up = Up::start(&["--instances", file.to_str().unwrap()]);
+    let shown = || get(&format!("{}/instances", up.url("admin")));
+    assert_eq!(shown(), instances("10.0.0.1"));
+    std::fs::write(&file, instances("10.0.0.2").to_string()).unwrap();
+    let changed = Instant::now();
+    while shown() != instances("10.0.0.2") {
+        assert!(changed.elapsed() < Duration::from_secs(20), "{}", shown());
+    }
+}
+
+#[test]
+fn without_a_file_instances_are_registered_at_the_admin_port() {
+    let up = Up::start(&[]);
+    let one = serde_json::json!({ "id": "one", "ipv4": "10.0.0.1", "healthy": true });
+    let registered =
+        put(&format!("{}/instances/shop.local/cart/one", up.url("admin")), serde_json::json!({ "ipv4": "10.0.0.1" }));
+    assert_eq!(registered, one);
+    assert_eq!(get(&format!("{}/instances", up.url("admin"))), serde_json::json!({ "shop.local": { "cart": [one] } }));
+}
+
+#[test]
+fn a_file_of_instances_that_cannot_be_used_is_refused_with_what_is_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("instances.json");
+    for (text, says) in [(None, "cannot read"), (Some("[]"), "expected is {\"NAMESPACE\"")] {
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let any = "127.0.0.1:0";
+        let mut command = remesh(&["up", "--api-addr", any, "--xds-addr", any, "--admin-addr", any, "--instances"]);
+        let refused = command.arg(&file).output().unwrap();
+        let said = stderr(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        let error = said.lines().find(|line| line.starts_with("error: ")).unwrap();
+        assert!(error.contains(file.to_str().unwrap()) && error.contains(says), "{error}");
+    }
+}
+
+#[test]
 fn a_bootstrap_names_the_node_and_the_control_plane() {
     let printed = output(&["bootstrap", "mesh/shop/virtualNode/cart", "--xds-addr", "relay.example:18000"]);
     assert_eq!(printed.status.code(), Some(0));

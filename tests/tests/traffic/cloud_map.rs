@@ -6,6 +6,8 @@ use mesh_tests::bed::Workload;
 use mesh_tests::{Bed, Plan, Report, bed, eventually, spec};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use xds_relay::discovery::{InstanceSource, Registry};
 
 /// A virtual node that Cloud Map finds as `shop.local/NAME`, with these attributes.
 fn found(name: &str, attributes: &Value) -> Value {
@@ -125,6 +127,39 @@ fn the_last_instance_leaves_a_503_and_the_next_one_heals_it() {
     });
 }
 
+/// Whether an Envoy lets go of endpoints that are removed from a cluster, whatever their health.
+fn takes_removals_at_once(dump: &Value, cluster: &str) -> bool {
+    let configs = dump["configs"].as_array().into_iter().flatten();
+    let clusters = configs.flat_map(|config| config["dynamic_active_clusters"].as_array().into_iter().flatten());
+    let mut clusters = clusters.map(|active| &active["cluster"]).filter(|it| it["name"] == cluster);
+    clusters.next().is_some_and(|it| it["ignore_health_on_host_removal"] == true)
+}
+
+#[test]
+fn instances_in_a_watched_file_get_traffic() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("instances.json");
+    std::fs::write(&file, "{}").unwrap();
+    let registry = Registry::of_file(&file).unwrap();
+    let source: Arc<dyn InstanceSource> = Arc::new(registry);
+    bed::run_discovering(
+        async |_| (source, ()),
+        async |bed, ()| {
+            let mesh = pair(bed, &json!([])).await;
+            bed.start(&mesh, [Workload::node("client")]).await;
+            for pods in [&["first", "second"][..], &["second"]] {
+                let instances: Vec<Value> =
+                    pods.iter().map(|pod| json!({ "id": pod, "ipv4": bed.pod(pod).address().to_string() })).collect();
+                std::fs::write(&file, json!({ "shop.local": { "pair": instances } }).to_string()).unwrap();
+                answered_by(bed, pods).await;
+            }
+            // Half a file is no file.
+            std::fs::write(&file, r#"{ "shop.local": {"#).unwrap();
+            bed.pod("client").load(&Plan::get(URL).times(400)).await.assert_all_ok();
+        },
+    );
+}
+
 #[test]
 fn an_instance_that_is_gone_leaves_at_once_even_where_its_health_is_checked() {
     bed::run(async |bed| {
@@ -139,6 +174,8 @@ fn an_instance_that_is_gone_leaves_at_once_even_where_its_health_is_checked() {
         register(bed, "second", json!({})).await;
         bed.start(&mesh, [Workload::node("client")]).await;
         answered_by(bed, &["first", "second"]).await;
+        let dump = bed.pod("client").envoy().config_dump().await;
+        assert!(takes_removals_at_once(&dump, "cds_egress_paint_pair_http_8080"), "{dump:#}");
         bed.plane().admin().delete(&path("first")).await;
         let members = "cluster.cds_egress_paint_pair_http_8080.membership_total";
         eventually("one instance is left", async || {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use xds_relay::discovery::{Found, Instance, InstanceSource, Registry, Wanted};
+use xds_relay::discovery::{Found, InstanceSource, Registry, Wanted};
 use xds_relay::snapshot::ResourceType;
 
 const CLUSTER: &str = "cds_egress_shop_cart_http_8080";
