@@ -60,7 +60,7 @@ pub fn run_with_program(test: impl AsyncFnOnce(&mut Bed) + Send) {
 pub fn run_on_localstack(test: impl AsyncFnOnce(&mut Bed) + Send) {
     tools::aws_programs();
     in_namespace(async |bed| {
-        bed.plane = Some(ControlPlane::start_localstack(&bed.hub, HUB).await);
+        bed.plane = Some(ControlPlane::start_localstack(&bed.hub, HUB, bed.folder.path()).await);
         test(bed).await;
     });
 }
@@ -183,6 +183,26 @@ impl Bed {
         self.pods.insert(name, pod);
     }
 
+    /// Waits until every pod's Envoy serves.
+    pub async fn ready(&mut self) {
+        for pod in self.pods.values_mut() {
+            pod.ready().await;
+        }
+    }
+
+    /// Kills a program that the control plane is made of, and says how many of it there were; only for
+    /// [`run_on_localstack`].
+    pub fn kill(&self, program: &str) -> usize {
+        self.hub.kill(program)
+    }
+
+    /// What a part of the control plane has written; only for [`run_on_localstack`].
+    pub fn log_of(&self, part: &str) -> String {
+        let folders = std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
+        let logs = folders.map(|folder| folder.path().join(part).with_extension("log"));
+        logs.filter_map(|log| std::fs::read_to_string(log).ok()).collect()
+    }
+
     /// Makes a name resolve to pods; to several addresses where there are several pods.
     pub fn resolve(&self, host: &str, pods: &[&str]) {
         let addresses = pods.iter().map(|pod| self.pod(pod).address).collect();
@@ -231,9 +251,13 @@ impl Bed {
 impl Drop for Bed {
     /// A failing test shows what its control plane had to say.
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
         let said = std::fs::read_to_string(self.data().with_extension("log")).unwrap_or_default();
-        if std::thread::panicking() && !said.is_empty() {
-            eprintln!("--- `remesh up` wrote:\n{said}");
+        let parts = ["appmesh-api", "checkpoint", "event-source", "relay"].map(|part| (part, self.log_of(part)));
+        for (program, said) in parts.into_iter().chain([("remesh up", said)]).filter(|(_, said)| !said.is_empty()) {
+            eprintln!("--- `{program}` wrote:\n{said}");
         }
     }
 }

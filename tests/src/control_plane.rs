@@ -96,10 +96,10 @@ impl ControlPlane {
         Self::new(addresses, Runs::AsProgram(Box::new(child)))
     }
 
-    /// As `localstack/run`: a Lambda function, a table on LocalStack and the relay, with Cloud Map. Its ports are fixed, so
-    /// it has a namespace to itself, and ends with it.
-    pub async fn start_localstack(namespace: &Namespace, listen: Ipv4Addr) -> Self {
-        let (child, line) = localstack(namespace, &["--listen", &listen.to_string()]).await;
+    /// As `localstack/run`: Lambda functions, a table on LocalStack and the relay, with Cloud Map. Its ports are fixed, so
+    /// it has a namespace to itself, and ends with it. What its parts write is below `folder`.
+    pub async fn start_localstack(namespace: &Namespace, listen: Ipv4Addr, folder: &Path) -> Self {
+        let (child, line) = localstack(namespace, &["--listen", &listen.to_string()], folder).await;
         Self::new(addresses(&line), Runs::AsProgram(Box::new(child)))
     }
 
@@ -185,10 +185,12 @@ fn log_beside(data: &Path) -> File {
     File::options().create(true).append(true).open(file).expect("a folder of the test can be written")
 }
 
-/// Starts `localstack/run` in a namespace, and gives what it says once it is ready.
-pub async fn localstack(namespace: &Namespace, options: &[&str]) -> (Child, Value) {
+/// Starts `localstack/run` in a namespace, and gives what it says once it is ready. Its files are below a folder.
+pub async fn localstack(namespace: &Namespace, options: &[&str], folder: &Path) -> (Child, Value) {
     let mut command = namespace.command(workspace().join("localstack/run"));
-    command.args(options).env("REMESH_PROGRAMS", aws_programs()).stdout(Stdio::piped());
+    command.args(options).env("REMESH_PROGRAMS", aws_programs()).env("TMPDIR", folder).stdout(Stdio::piped());
+    // Seldom enough that not every record makes one, often enough that a test's few do.
+    command.env("REMESH_CHECKPOINT_EVERY", "5");
     let mut child = command.spawn().expect("`localstack/run` starts");
     let line = ready(&mut child, LOCALSTACK_PATIENCE).await;
     (child, line)

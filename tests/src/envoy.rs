@@ -143,7 +143,12 @@ fn print_bootstrap(options: &Options) -> Vec<u8> {
 
 /// Asks Envoy to judge a configuration file without serving it.
 pub async fn validate(file: &Path) -> Result<(), String> {
-    let output = Command::new(tools::envoy()).arg("--mode").arg("validate").arg("-c").arg(file).output().await;
+    validate_with(&["-c", file.to_str().expect("a path in UTF-8")]).await
+}
+
+/// Asks Envoy to judge a command line without serving it.
+pub async fn validate_with(arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(tools::envoy()).args(["--mode", "validate"]).args(arguments).output().await;
     let output = output.expect("Envoy runs");
     output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -89,6 +89,14 @@ impl Namespace {
         command
     }
 
+    /// Kills the processes in here that run a program, and says how many they were.
+    pub fn kill(&self, program: &str) -> usize {
+        let runs = |pid: &Pid| fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
+        let pids =
+            processes(&self.name).into_iter().filter(|pid| runs(pid).is_ok_and(|name| name.trim_end() == program));
+        pids.filter(|pid| kill_process(*pid, Signal::KILL).is_ok()).count()
+    }
+
     /// A program that will run in here as Envoy's user. It may read what its user may not, since the checkout can lie in
     /// a private folder, and it ends when this thread does.
     pub fn command_as_envoy(&self, program: impl AsRef<std::ffi::OsStr>) -> tokio::process::Command {
@@ -146,14 +154,19 @@ fn remove_leftovers() {
 
 /// Ends what runs in a namespace and removes it. Never fails: it also runs while a test is failing.
 fn remove(name: &str) {
-    let pids = Command::new("ip").args(["netns", "pids", name]).output();
-    let pids = pids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let pids = pids.split_whitespace().filter_map(|pid| pid.parse().ok().and_then(Pid::from_raw));
-    for pid in pids.filter(|pid| *pid != getpid()) {
+    for pid in processes(name) {
         let _ = kill_process(pid, Signal::KILL);
     }
     let _ = Command::new("ip").args(["netns", "del", name]).stderr(Stdio::null()).status();
     let _ = fs::remove_dir_all(PathBuf::from("/etc/netns").join(name));
+}
+
+/// What runs in a namespace, but for this process.
+fn processes(name: &str) -> Vec<Pid> {
+    let pids = Command::new("ip").args(["netns", "pids", name]).output();
+    let pids = pids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let pids = pids.split_whitespace().filter_map(|pid| pid.parse().ok().and_then(Pid::from_raw));
+    pids.filter(|pid| *pid != getpid()).collect()
 }
 
 /// Runs a program to its end with this input.

@@ -25,6 +25,11 @@ pub fn localstack() -> Result<(), String> {
     stamp.exists().then_some(()).ok_or_else(|| format!("{} is missing: run `localstack/install`", stamp.display()))
 }
 
+/// Docker Compose, which reads its files without Docker as well.
+pub fn docker_compose() -> PathBuf {
+    installed(folder().join("compose/docker-compose"))
+}
+
 /// moto, which stands in for Cloud Map.
 pub fn moto_server() -> PathBuf {
     installed(folder().join("moto/bin/moto_server"))
@@ -51,11 +56,12 @@ pub fn testapp_binary() -> PathBuf {
     BUILT.get_or_init(|| build("mesh-tests", "testapp")).clone()
 }
 
-/// The folder of `appmesh-api` and `xds-relay`, the programs that run in AWS.
+/// The folder of `appmesh-api`, `checkpoint` and `xds-relay`, the programs that run in AWS.
 pub fn aws_programs() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         build("functions", "appmesh-api");
+        build("functions", "checkpoint");
         build("xds-relay", "xds-relay");
     });
     target_folder()

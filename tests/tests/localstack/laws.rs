@@ -53,7 +53,8 @@ fn a_log_on_localstack_keeps_every_law() {
         return;
     }
     in_hub(async |hub| {
-        let (program, _) = localstack(&hub, &["--only-localstack"]).await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (program, _) = localstack(&hub, &["--only-localstack"], folder.path()).await;
         conformance::run_all(&Tables::on("http://127.0.0.1:4566").await).await;
         end(program).await;
     });
