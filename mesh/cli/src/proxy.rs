@@ -10,6 +10,8 @@
 //! on the loopback interface only, and answers no browser.
 
 #[cfg(feature = "aws")]
+mod authorities;
+#[cfg(feature = "aws")]
 mod forward;
 #[cfg(feature = "aws")]
 mod serve;

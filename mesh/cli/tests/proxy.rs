@@ -2,58 +2,22 @@
 //! passes it to the API.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Response, StatusCode};
+#[path = "proxy/clients.rs"]
+mod clients;
+#[path = "proxy/encrypted.rs"]
+mod encrypted;
+#[path = "proxy/gate.rs"]
+mod gate;
+#[path = "proxy/programs.rs"]
+mod programs;
+
+use encrypted::Encrypted;
+use gate::{Gate, KEY, SECRET, TOKEN};
+use programs::{Running, client, up};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, SystemTime};
-use tokio::net::TcpListener;
-
-const KEY: &str = "AKIDEXAMPLE";
-const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-const TOKEN: &str = "a/session+token==";
-
-/// A `remesh` that has said that it is ready; killed when dropped.
-struct Running {
-    child: Child,
-    ready: Value,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        Self { ready: serde_json::from_str(&line).unwrap_or_else(|_| panic!("no ready line: {line:?}")), child }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.ready["api"].as_str().unwrap())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn up() -> Running {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_remesh"));
-    let any = "127.0.0.1:0";
-    Running::start({
-        command.args(["up", "--api-addr", any, "--xds-addr", any, "--admin-addr", any]);
-        command
-    })
-}
+use std::process::{Command, Output};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// A proxy with credentials of its own, and none of the machine's.
 fn proxy(arguments: &[&str]) -> Command {
@@ -68,98 +32,6 @@ fn with_credentials(arguments: &[&str], secret: &str) -> Command {
     let mut command = proxy(arguments);
     command.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", secret).env("AWS_SESSION_TOKEN", TOKEN);
     command
-}
-
-/// What stands in front of the API in AWS.
-#[derive(Clone)]
-struct Gate {
-    service: &'static str,
-    stage: &'static str,
-    api: String,
-    client: reqwest::Client,
-}
-
-impl Gate {
-    /// Opens it; answers its address.
-    async fn open(service: &'static str, stage: &'static str, api: &Running) -> SocketAddr {
-        let gate = Self { service, stage, api: api.url(""), client: client() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let router = Router::new().fallback(pass).with_state(gate);
-        tokio::spawn(async { axum::serve(listener, router).await });
-        addr
-    }
-}
-
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap()
-}
-
-/// A request whose signature is right goes to the API, without the stage.
-async fn pass(State(gate): State<Gate>, request: Request) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap();
-    let path = parts.uri.path_and_query().unwrap().as_str();
-    if let Err(reason) = verified(gate.service, parts.method.as_str(), path, &parts.headers, &body) {
-        let mut refused = Response::new(Body::from(json!({ "Message": reason }).to_string()));
-        *refused.status_mut() = StatusCode::FORBIDDEN;
-        return refused;
-    }
-    let url = format!("{}{}", gate.api, path.strip_prefix(gate.stage).unwrap());
-    let answer = gate.client.request(parts.method, url).body(body).send().await.unwrap();
-    let mut response = Response::new(Body::empty());
-    (*response.status_mut(), *response.headers_mut()) = (answer.status(), answer.headers().clone());
-    response.headers_mut().remove("content-length");
-    *response.body_mut() = Body::from(answer.bytes().await.unwrap());
-    response
-}
-
-/// Signs again what has arrived, with the secret that belongs to the key.
-fn verified(service: &str, method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
-    let header = |name: &str| headers.get(name).map(|it| it.to_str().unwrap()).ok_or(format!("no {name}"));
-    let authorization = header("authorization")?;
-    let part = |name: &str| {
-        let parts = authorization.split([',', ' ']);
-        parts.filter_map(|part| part.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
-    };
-    let date = header("x-amz-date")?;
-    let scope = format!("{KEY}/{}/eu-west-1/{service}/aws4_request", date.get(..8).unwrap());
-    if part("Credential").as_deref() != Some(&scope) {
-        return Err(format!("another scope than {scope}: {authorization}"));
-    }
-    if header("x-amz-security-token")? != TOKEN {
-        return Err("another session".into());
-    }
-    let signed = part("SignedHeaders").unwrap();
-    let own = ["host", "x-amz-date", "x-amz-security-token"];
-    let others: Vec<&str> = signed.split(';').filter(|name| !own.contains(name)).collect();
-    let others = others.iter().map(|name| header(name).map(|value| (*name, value))).collect::<Result<Vec<_>, _>>()?;
-    let identity = Credentials::new(KEY, SECRET, Some(TOKEN.to_owned()), None, "test").into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region("eu-west-1")
-        .name(service)
-        .time(time(date))
-        .settings(SigningSettings::default())
-        .build()
-        .unwrap()
-        .into();
-    let url = format!("http://{}{path}", header("host")?);
-    let request = SignableRequest::new(method, url, others.into_iter(), SignableBody::Bytes(body)).unwrap();
-    let (_, signature) = sign(request, &parameters).unwrap().into_parts();
-    if part("Signature").as_deref() == Some(&signature) { Ok(()) } else { Err("another signature".into()) }
-}
-
-/// `20261122T134500Z` as a time, which has to be about now.
-fn time(date: &str) -> SystemTime {
-    let now = SystemTime::now();
-    let written = |time: SystemTime| {
-        let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64;
-        let text = Command::new("date").args(["-u", "-d", &format!("@{seconds}"), "+%Y%m%dT%H%M%SZ"]).output().unwrap();
-        String::from_utf8(text.stdout).unwrap().trim().to_owned()
-    };
-    let candidates = (0..30).map(|ago| now - Duration::from_secs(ago));
-    candidates.into_iter().find(|time| written(*time) == date).unwrap_or_else(|| panic!("{date} is not now"))
 }
 
 async fn json_of(answer: reqwest::Response) -> (u16, Value) {
@@ -196,7 +68,7 @@ async fn use_the_api(proxy: &Running) {
 async fn requests_reach_a_function_url_with_a_signature_that_it_accepts() {
     let api = up();
     let gate = Gate::open("lambda", "", &api).await;
-    let url = format!("http://{gate}");
+    let url = format!("http://{}", gate.addr);
     let arguments = [&url, "--service", "lambda", "--region", "eu-west-1"];
     use_the_api(&Running::start(with_credentials(&arguments, SECRET))).await;
 }
@@ -205,7 +77,7 @@ async fn requests_reach_a_function_url_with_a_signature_that_it_accepts() {
 async fn requests_reach_a_stage_of_api_gateway_with_a_signature_that_it_accepts() {
     let api = up();
     let gate = Gate::open("execute-api", "/prod", &api).await;
-    let url = format!("http://{gate}/prod/");
+    let url = format!("http://{}/prod/", gate.addr);
     let arguments = [&url, "--service", "execute-api", "--region", "eu-west-1"];
     use_the_api(&Running::start(with_credentials(&arguments, SECRET))).await;
 }
@@ -214,7 +86,7 @@ async fn requests_reach_a_stage_of_api_gateway_with_a_signature_that_it_accepts(
 async fn a_refused_signature_is_told_to_the_client() {
     let api = up();
     let gate = Gate::open("lambda", "", &api).await;
-    let url = format!("http://{gate}");
+    let url = format!("http://{}", gate.addr);
     let arguments = [&url, "--service", "lambda", "--region", "eu-west-1"];
     let proxy = Running::start(with_credentials(&arguments, "another secret"));
     let answer = client().get(proxy.url("/v20190125/meshes")).send().await.unwrap();
@@ -247,6 +119,75 @@ async fn an_api_that_does_not_answer_is_an_error_that_clients_repeat() {
     assert!(said["message"].as_str().unwrap().contains("does not answer"), "{said}");
 }
 
+/// An HTTP client without manners: sends these bytes, and reads to the end.
+async fn raw(proxy: &Running, request: &str) -> String {
+    let addr = proxy.ready["api"].as_str().unwrap().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_in_chunks_arrives_whole_and_what_is_about_the_connection_does_not() {
+    let api = up();
+    let gate = Gate::open("lambda", "", &api).await;
+    let url = format!("http://{}", gate.addr);
+    let proxy = Running::start(with_credentials(&[&url, "--service", "lambda", "--region", "eu-west-1"], SECRET));
+    let request = "PUT /v20190125/meshes HTTP/1.1\r\nHost: localhost\r\nConnection: close, X-Private\r\nX-Private: 1\r\n\
+                   TE: trailers\r\nKeep-Alive: timeout=5\r\nProxy-Authorization: secret\r\nX-Amz-User-Agent: test/1\r\n\
+                   Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   e\r\n{\"meshName\":\"s\r\n5\r\nhop\"}\r\n0\r\n\r\n";
+    let answer = raw(&proxy, request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(r#""meshName":"shop""#), "{answer}");
+    let arrived = gate.arrived();
+    assert_eq!(arrived[0]["x-amz-user-agent"], "test/1", "the client's other headers are kept, and signed");
+    assert_eq!(arrived[0]["content-length"], "19", "its length is known by now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_off_is_an_error_that_clients_repeat() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let half = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"meshes\":";
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(half).await;
+        }
+    });
+    let proxy = Running::start(with_credentials(&[&url, "--service", "lambda", "--region", "eu-west-1"], SECRET));
+    let answer = client().get(proxy.url("/v20190125/meshes")).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-amzn-errortype"]),
+        (503, &"ServiceUnavailableException".parse().unwrap())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_api_is_believed_by_the_authorities_that_aws_ca_bundle_names_and_by_no_others() {
+    let api = up();
+    let gate = Gate::open("execute-api", "/prod", &api).await;
+    let door = Encrypted::in_front_of(gate.addr, b"http/1.1").await;
+    let url = format!("https://localhost:{}/prod", door.port);
+    let started = |authority: Option<&std::path::Path>| {
+        let mut command = with_credentials(&[&url, "--service", "execute-api", "--region", "eu-west-1"], SECRET);
+        command.envs(authority.map(|file| ("AWS_CA_BUNDLE", file)));
+        Running::start(command)
+    };
+    use_the_api(&started(Some(&door.authority()))).await;
+    let before = gate.arrived().len();
+    let another = Encrypted::in_front_of(gate.addr, b"http/1.1").await;
+    for proxy in [started(None), started(Some(&another.authority()))] {
+        let (status, said) = json_of(client().get(proxy.url("/v20190125/meshes")).send().await.unwrap()).await;
+        let why = said["message"].as_str().unwrap();
+        assert!(status == 503 && why.contains("certificate"), "{said}");
+    }
+    assert_eq!(gate.arrived().len(), before, "nothing was said to somebody who is not believed");
+}
+
 #[test]
 fn what_cannot_work_is_said_at_the_start() {
     let function = "https://abc.lambda-url.eu-west-1.on.aws";
@@ -262,6 +203,9 @@ fn what_cannot_work_is_said_at_the_start() {
     assert!(own_name.contains("--service"), "{own_name}");
     let plain = refused(with_credentials(&["http://mesh.example.com"], SECRET).output().unwrap());
     assert!(plain.contains("https://"), "{plain}");
+    let mut bundle = with_credentials(&[function], SECRET);
+    let bundle = refused(bundle.env("AWS_CA_BUNDLE", "/nonexistent/bundle.pem").output().unwrap());
+    assert!(bundle.contains("AWS_CA_BUNDLE") && bundle.contains("/nonexistent/bundle.pem"), "{bundle}");
     let mut exposed = Command::new(env!("CARGO_BIN_EXE_remesh"));
     let exposed = refused(exposed.args(["proxy", function, "--listen", "0.0.0.0:0"]).output().unwrap());
     assert!(exposed.contains("loopback"), "{exposed}");

@@ -1,5 +1,9 @@
 //! One request: from a client on this machine, signed anew, to the API, and the answer back.
 //!
+//! Bodies are passed on whole. A request's is signed, so it has to be known to its end before its first byte can go; an
+//! answer's is at most the 6 MB that Lambda gives, and one that breaks off midway is told as an error that clients
+//! repeat, rather than as half a document.
+//!
 //! Nothing is tried twice here: clients know which of their requests may be repeated, and do so when told that a service
 //! was unavailable, which is how everything that goes wrong on the way is told.
 
@@ -82,9 +86,8 @@ async fn passed_on(way: &Way, request: Request) -> Result<Response<Body>, Refusa
     }
     let url = way.target.url(parts.uri.path(), parts.uri.query()).ok_or(Refusal::Url)?;
     let body = body::to_bytes(body, LARGEST).await.map_err(|_| Refusal::Body)?;
-    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let signature = way.signer.sign(parts.method.as_str(), url.as_str(), content_type, &body).await?;
     let mut headers = passing(&parts.headers);
+    let signature = way.signer.sign(parts.method.as_str(), url.as_str(), &headers, &body).await?;
     for (name, value) in signature {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).map_err(|_| Refusal::Url)?);
     }

@@ -1,6 +1,7 @@
 //! The proxy as a process: credentials first, then the port, then requests until a signal.
 
 use super::Proxy;
+use super::authorities::{self, AuthoritiesError};
 use super::forward::{Way, forward};
 use super::signer::{Signer, SignerError};
 use super::target::{Target, TargetError};
@@ -36,6 +37,8 @@ enum ProxyError {
     Region,
     #[error(transparent)]
     Signer(#[from] SignerError),
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
 }
 
 /// Runs it.
@@ -83,11 +86,15 @@ async fn way(proxy: &Proxy) -> Result<Way, Failure> {
     Ok(Way { client: client(&target)?, target: Arc::new(target), signer: Arc::new(signer) })
 }
 
-fn client(target: &Target) -> Result<reqwest::Client, reqwest::Error> {
-    let builder =
+fn client(target: &Target) -> Result<reqwest::Client, Failure> {
+    let mut builder =
         reqwest::Client::builder().connect_timeout(CONNECT).timeout(ANSWER).redirect(reqwest::redirect::Policy::none());
+    if let Some(authorities) = authorities::named().map_err(ProxyError::from)? {
+        builder = builder.tls_certs_only(authorities);
+    }
     // `HTTPS_PROXY` is for what is far away.
-    if target.loopback { builder.no_proxy().build() } else { builder.build() }
+    let builder = if target.loopback { builder.no_proxy() } else { builder };
+    Ok(builder.build()?)
 }
 
 async fn listen(addr: SocketAddr) -> Result<TcpListener, ProxyError> {

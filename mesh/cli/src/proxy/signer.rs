@@ -6,6 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{self, SignableBody, SignableRequest, SigningError, SigningSettings};
 use aws_sigv4::sign::v4;
+use axum::http::HeaderMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -44,13 +45,13 @@ impl Signer {
         Self { provider, known: Mutex::new(None), service, region }
     }
 
-    /// The headers that sign a request. Signed are its method, URL, body, and `content-type`; other headers may be
-    /// changed by what is in between.
+    /// The headers that sign a request. Signed are its method, URL, body, and those headers that AWS wants to be signed
+    /// when they are there: `content-type` and `x-amz-…`. Others may be changed by what is in between.
     pub async fn sign(
         &self,
         method: &str,
         url: &str,
-        content_type: Option<&str>,
+        headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Vec<(&'static str, String)>, SignerError> {
         let identity = self.credentials().await?.into();
@@ -62,7 +63,8 @@ impl Signer {
             .settings(SigningSettings::default())
             .build()?
             .into();
-        let headers = content_type.map(|value| ("content-type", value)).into_iter();
+        let headers = headers.iter().filter(|(name, _)| is_signed(name.as_str()));
+        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let request = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
         let (instructions, _) = http_request::sign(request, &parameters)?.into_parts();
         let (headers, _) = instructions.into_parts();
@@ -86,6 +88,10 @@ impl Signer {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         credentials
     }
+}
+
+fn is_signed(header: &str) -> bool {
+    header == "content-type" || header.starts_with("x-amz-")
 }
 
 fn fresh(credentials: &Credentials, since: Instant) -> bool {
