@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+/// How long a client waits after it was told to try again.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// What became of requests, by their ids, as the API gave them.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -111,7 +114,10 @@ impl Writer {
                 &mut self.told.acknowledged
             }
             (404 | 409, _) => &mut self.told.refused,
-            (429, "TooManyRequestsException") | (503, "ServiceUnavailableException") => &mut self.told.unknown,
+            (429, "TooManyRequestsException") | (503, "ServiceUnavailableException") => {
+                tokio::time::sleep(PAUSE).await;
+                &mut self.told.unknown
+            }
             _ => panic!("{path}: {status} {exception}: {:?}", answer.text().await),
         };
         told.push(id);

@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Events after the checkpoint.
     #[arg(long, default_value_t = 1_000)]
     tail: usize,
+    /// Meshes of a few events in a table of their own.
+    #[arg(long, default_value_t = 300)]
+    meshes: usize,
     /// How often each start is measured.
     #[arg(long, default_value_t = 5)]
     starts: usize,

@@ -18,6 +18,17 @@ pub fn mesh() -> MeshKey {
     MeshKey::new(ACCOUNT, MESH)
 }
 
+/// Writes so many small meshes.
+pub async fn write_meshes(log: &DynamoLog, meshes: usize) {
+    for number in 0..meshes {
+        let key = MeshKey::new(ACCOUNT, format!("{MESH}-{number}"));
+        let mesh = entry((created(Kind::Mesh, &key.name.to_string(), json!({})), 0));
+        let nodes = (0..4).map(|node| (created(Kind::VirtualNode, &self::node(node), node_spec(node, 0)), 0));
+        let entries = std::iter::once(mesh).chain(nodes.map(entry)).collect();
+        log.append(&key, 0, entries).await.expect("DynamoDB Local takes it");
+    }
+}
+
 /// Writes a history of so many events.
 pub async fn write(log: &DynamoLog, events: usize, services: usize) {
     let entries: Vec<Entry> = entries(services).take(events).collect();

@@ -13,15 +13,19 @@ use std::time::{Duration, Instant};
 
 const TABLE: &str = "history";
 const EMPTY: &str = "nothing";
+const MANY: &str = "many";
 
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Measures and prints.
 pub async fn run(database: &DynamoDbLocal, arguments: &Arguments) {
-    let Arguments { events, services, tail, starts, .. } = *arguments;
+    let Arguments { events, services, tail, starts, meshes, .. } = *arguments;
     let log = fill(database, events, services).await;
-    database.table(EMPTY).await;
+    for table in [EMPTY, MANY] {
+        database.table(table).await;
+    }
+    history::write_meshes(&DynamoLog::new(database.client(), MANY), meshes).await;
     println!("\n{events} events of {services} virtual services; median of {starts}, and the spread\n");
     println!("| what | takes | spread | a second | beside the floor |\n| --- | ---: | --- | ---: | ---: |");
     let floor = timed(starts, async || raw(database).await).await;
@@ -36,6 +40,8 @@ pub async fn run(database: &DynamoDbLocal, arguments: &Arguments) {
 
     let process = relays(database, EMPTY, starts, 0).await;
     row("`xds-relay` on an empty table, ready", &process.0, None, None);
+    let many = relays(database, MANY, starts, 0).await;
+    row(&format!("`xds-relay` on a table of {meshes} meshes of 5 events, ready"), &many.0, None, None);
     let cold = relays(database, TABLE, starts, 1).await;
     row("`xds-relay` from the table, ready", &cold.0, Some(events), Some(&floor));
     row("the same, first proxy served", &cold.1, None, Some(&floor));

@@ -10,22 +10,28 @@ use std::time::Instant;
 
 /// When what happened to records, by their sequence numbers.
 #[derive(Clone, Default)]
-pub struct Notes(Arc<Mutex<BTreeMap<Seq, (Option<Instant>, Option<Instant>)>>>);
+pub struct Notes(Arc<Mutex<BTreeMap<Seq, Note>>>);
+
+#[derive(Default)]
+struct Note {
+    acknowledged: Option<Instant>,
+    arrived: Option<Instant>,
+}
 
 impl Notes {
     /// When the last record was acknowledged to whoever appended it, and when it came to the follower.
     pub fn last(&self) -> (Instant, Instant) {
         let notes = self.0.lock().unwrap();
-        let (_, (acknowledged, arrived)) = notes.last_key_value().expect("something was appended");
-        (acknowledged.expect("it was acknowledged"), arrived.expect("it was followed"))
+        let (_, note) = notes.last_key_value().expect("something was appended");
+        (note.acknowledged.expect("it was acknowledged"), note.arrived.expect("it was followed"))
     }
 
     fn acknowledged(&self, seq: Seq) {
-        self.0.lock().unwrap().entry(seq).or_default().0 = Some(Instant::now());
+        self.0.lock().unwrap().entry(seq).or_default().acknowledged = Some(Instant::now());
     }
 
     fn arrived(&self, seq: Seq) {
-        self.0.lock().unwrap().entry(seq).or_default().1 = Some(Instant::now());
+        self.0.lock().unwrap().entry(seq).or_default().arrived = Some(Instant::now());
     }
 }
 
