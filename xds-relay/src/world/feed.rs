@@ -132,6 +132,8 @@ impl Feed {
                     metrics::counter!("remesh_log_errors_total").increment(1);
                     self.tell(News::Away).await?;
                     goal = Some(self.heads(&mut wait).await);
+                    // Anew: this one may have more errors in store, of the time that is over.
+                    follower = self.log.follow(cursor.clone());
                 }
             }
             if goal.as_ref().is_some_and(|goal| is_reached(goal, &cursor)) {
