@@ -216,18 +216,28 @@ impl Discovery {
         snapshot.awaits.values().any(|selection| !self.knows(&selection.service))
     }
 
-    /// Puts in the load assignments that a snapshot awaits, as far as they are known.
+    /// Puts in the load assignments that a snapshot awaits, as far as they are known, and warnings where there is nothing
+    /// to put in.
     pub fn fill(&mut self, snapshot: &mut Snapshot) {
-        let awaits: Vec<Arc<Selection>> = snapshot.awaits.values().cloned().collect();
+        self.fill_of(snapshot, |_| true);
+    }
+
+    /// The same for the instances of some services alone.
+    pub fn fill_of(&mut self, snapshot: &mut Snapshot, services: impl Fn(&Service) -> bool) {
+        let awaits = snapshot.awaits.values().filter(|selection| services(&selection.service));
+        let awaits: Vec<Arc<Selection>> = awaits.cloned().collect();
         for selection in awaits {
-            let Some(Assignment { resource, empty }) = self.assignment(&selection) else { continue };
-            snapshot.insert(resource);
-            let warning = selection.nothing_found();
-            snapshot.warnings.retain(|other| *other != warning);
-            if empty {
-                snapshot.warnings.push(warning);
-                snapshot.warnings.sort();
+            let known = self.assignment(&selection);
+            let (empty, unknown) = (selection.nothing_found(), selection.not_known());
+            snapshot.warnings.retain(|other| *other != empty && *other != unknown);
+            match known {
+                Some(assignment) => {
+                    snapshot.insert(assignment.resource);
+                    snapshot.warnings.extend(assignment.empty.then_some(empty));
+                }
+                None => snapshot.warnings.push(unknown),
             }
+            snapshot.warnings.sort();
         }
     }
 

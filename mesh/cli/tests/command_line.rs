@@ -251,7 +251,8 @@ fn refused_data(file: &Path) -> String {
 fn instances_come_from_a_file_that_is_watched() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("instances.json");
-    let instances = |address: &str| serde_json::json!({ "shop.local": { "cart": [{ "id": "one", "ipv4": address, "healthy": true }] } });
+    let one = |address: &str| serde_json::json!({ "id": "one", "ipv4": address, "healthy": true });
+    let instances = |address: &str| serde_json::json!({ "shop.local": { "cart": [one(address)] } });
     std::fs::write(&file, instances("10.0.0.1").to_string()).unwrap();
     let up = Up::start(&["--instances", file.to_str().unwrap()]);
     let shown = || get(&format!("{}/instances", up.url("admin")));

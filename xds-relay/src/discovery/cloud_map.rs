@@ -240,9 +240,10 @@ impl Inner {
             Err(Refusal::Failed(error)) => {
                 seen.failures = seen.failures.saturating_add(1);
                 metrics::counter!("remesh_discovery_errors_total").increment(1);
-                match seen.failures {
-                    1 => tracing::warn!(%service, error, "Cloud Map does not answer: the last good answer stands"),
-                    failures => tracing::debug!(%service, error, failures, "Cloud Map still does not answer"),
+                // Ever more seldom: many services may fail together, and for long.
+                if seen.failures.is_power_of_two() {
+                    let failures = seen.failures;
+                    tracing::warn!(%service, error, failures, "Cloud Map does not answer: the last good answer stands");
                 }
                 None
             }

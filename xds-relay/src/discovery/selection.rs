@@ -73,6 +73,12 @@ impl Selection {
         }
     }
 
+    /// What there is to say where nobody has answered yet.
+    pub fn not_known(&self) -> String {
+        let Self { node, service, .. } = self;
+        format!("virtual node {node}: the instances of {service} are not known yet: a proxy that has none answers 503")
+    }
+
     /// What there is to say where there is no address.
     pub fn nothing_found(&self) -> String {
         let Self { node, service, attributes, .. } = self;

@@ -146,6 +146,7 @@ async fn what_is_wanted_is_found_and_put_in() {
     registry.register(cart(), instance("a", "10.0.0.1"));
     discovery.fill(&mut snapshot);
     assert_eq!(assigned(&snapshot), None, "what nobody looked for is unknown, not empty");
+    assert!(snapshot.warnings[0].contains("shop.local/cart are not known yet"), "{:?}", snapshot.warnings);
     assert!(discovery.lacks(&snapshot));
 
     discovery.want(BTreeSet::from([cart()]));

@@ -323,9 +323,13 @@ impl Subscription {
     }
 }
 
-/// The names whose resources differ: both sides are in order, and most are the very same shared resource.
+/// The names whose resources differ: both sides are in order, and most are the very same shared resource. Where only
+/// endpoints changed, all of the other types are.
 fn changed(before: &Resources, after: &Resources) -> Vec<Arc<str>> {
     let mut names = Vec::new();
+    if std::ptr::eq(before, after) {
+        return names;
+    }
     let mut old = before.iter().peekable();
     for (name, resource) in after {
         while let Some((gone, _)) = old.next_if(|(gone, _)| *gone < name) {

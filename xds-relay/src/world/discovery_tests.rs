@@ -129,6 +129,7 @@ async fn a_source_that_does_not_answer_keeps_nobody_out_for_long() {
     let snapshot = web.borrow().clone().unwrap();
     assert!(names(&snapshot, ResourceType::Cluster).contains(&CLUSTER));
     assert!(names(&snapshot, ResourceType::Endpoint).is_empty(), "an Envoy that has endpoints keeps them");
+    assert!(snapshot.warnings[0].contains("not known yet"), "{:?}", snapshot.warnings);
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ impl Mesh {
             for snapshots in proxies.values() {
                 let Some(before) = snapshots.borrow().clone() else { continue };
                 let mut after = before.as_ref().clone();
-                workshop.discovery.fill(&mut after);
+                workshop.discovery.fill_of(&mut after, |service| found.contains(service));
                 if !before.same_content(&after) {
                     metrics::counter!("remesh_endpoint_updates_total").increment(1);
                     snapshots.send_replace(Some(Arc::new(after)));
