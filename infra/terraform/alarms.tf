@@ -37,6 +37,11 @@ locals {
       namespace  = "AWS/ECS", metric = "MemoryUtilization", statistic = "Maximum", period = 300, times = 3, over = 85
       dimensions = { ClusterName = aws_ecs_cluster.relay.name, ServiceName = aws_ecs_service.relay.name }
     }
+    log-away = {
+      says       = "A relay could not reach the event log. Proxies keep what they have; /proxies and the log say how old it is."
+      namespace  = var.name, metric = "LogAbsences", statistic = "Sum", period = 300, times = 1, over = 0
+      dimensions = {}
+    }
     envoys-refuse = {
       says       = "An Envoy has refused what it was sent, and goes on with what it had. The relay's log has its message."
       namespace  = var.name, metric = "EnvoyRefusals", statistic = "Sum", period = 60, times = 1, over = 0
@@ -83,6 +88,7 @@ resource "aws_cloudwatch_metric_alarm" "relays_missing" {
 
 resource "aws_cloudwatch_log_metric_filter" "relay" {
   for_each = {
+    LogAbsences   = "{ ($.message = \"cannot follow the event log*\") || ($.message = \"cannot read the event log*\") }"
     EnvoyRefusals = "{ $.message = \"Envoy refused resources\" }"
     RelayErrors   = "{ $.level = \"ERROR\" }"
   }
@@ -101,17 +107,18 @@ resource "aws_cloudwatch_log_metric_filter" "relay" {
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = var.name
   dashboard_body = jsonencode({
-    widgets = [for at, widget in [
+    widgets = concat([for at, widget in [
       {
         title = "Connected proxies, relays that are ready", stat = "Average"
         metrics = [
-          ["AWS/NetworkELB", "ActiveFlowCount_TLS", "LoadBalancer", aws_lb.xds.arn_suffix],
-          [".", "HealthyHostCount", "TargetGroup", aws_lb_target_group.relay.arn_suffix, "LoadBalancer", aws_lb.xds.arn_suffix],
+          ["AWS/NetworkELB", "ActiveFlowCount_TLS", "LoadBalancer", aws_lb.xds.arn_suffix, { id = "flows", visible = false }],
+          [{ expression = "flows * ${length(var.subnet_ids)}", label = "connected proxies" }],
+          ["AWS/NetworkELB", "HealthyHostCount", "TargetGroup", aws_lb_target_group.relay.arn_suffix, "LoadBalancer", aws_lb.xds.arn_suffix],
         ]
       },
       {
         title   = "What Envoys refused, what went wrong in relays", stat = "Sum"
-        metrics = [[var.name, "EnvoyRefusals"], [var.name, "RelayErrors"]]
+        metrics = [[var.name, "EnvoyRefusals"], [var.name, "RelayErrors"], [var.name, "LogAbsences"]]
       },
       {
         title = "Relays", stat = "Maximum"
@@ -126,6 +133,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           ["AWS/Lambda", "Invocations", "FunctionName", "${var.name}-api"],
           [".", "Errors", ".", "."],
           [".", "Throttles", ".", "."],
+          [".", "Duration", ".", ".", { stat = "p99", yAxis = "right" }],
         ]
       },
       {
@@ -143,6 +151,17 @@ resource "aws_cloudwatch_dashboard" "this" {
       width      = 12
       height     = 6
       properties = merge(widget, { region = local.region, period = 60 })
-    }]
+      }], [{
+      type   = "log"
+      x      = 12
+      y      = 12
+      width  = 12
+      height = 6
+      properties = {
+        title  = "What relays warn of"
+        region = local.region
+        query  = "SOURCE '${aws_cloudwatch_log_group.relay.name}' | filter level in ['WARN', 'ERROR'] | sort @timestamp desc | limit 50"
+      }
+    }])
   })
 }

@@ -1,4 +1,4 @@
-# The relay: a Fargate service behind a network load balancer with TLS.
+# The relay: a Fargate service. What leads to it is in network.tf.
 
 resource "aws_ecs_cluster" "relay" {
   name = "${var.name}-relay"
@@ -24,18 +24,12 @@ data "aws_iam_policy_document" "tasks" {
   }
 }
 
-# What the relay does: reads the log, is woken by the table's stream, asks Cloud Map. It writes nowhere.
+# What the relay does: reads the log, asks Cloud Map. It writes nowhere.
 data "aws_iam_policy_document" "relay" {
   statement {
     sid       = "ReadTheLog"
-    actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:DescribeTable"]
+    actions   = ["dynamodb:GetItem", "dynamodb:Query"]
     resources = [aws_dynamodb_table.log.arn]
-  }
-
-  statement {
-    sid       = "BeWokenByTheStream"
-    actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
-    resources = ["${aws_dynamodb_table.log.arn}/stream/*"]
   }
 
   # Cloud Map knows no resources for these two.
@@ -43,6 +37,21 @@ data "aws_iam_policy_document" "relay" {
     sid       = "Discover"
     actions   = ["servicediscovery:DiscoverInstances", "servicediscovery:DiscoverInstancesRevision"]
     resources = ["*"]
+  }
+}
+
+# And with feed = "stream": is woken by the table's stream.
+data "aws_iam_policy_document" "stream" {
+  statement {
+    sid       = "FindTheStream"
+    actions   = ["dynamodb:DescribeTable"]
+    resources = [aws_dynamodb_table.log.arn]
+  }
+
+  statement {
+    sid       = "BeWokenByTheStream"
+    actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+    resources = ["${aws_dynamodb_table.log.arn}/stream/*"]
   }
 }
 
@@ -77,6 +86,13 @@ resource "aws_iam_role_policy" "relay" {
   name   = "relay"
   role   = aws_iam_role.relay.id
   policy = data.aws_iam_policy_document.relay.json
+}
+
+resource "aws_iam_role_policy" "stream" {
+  count  = var.feed == "stream" ? 1 : 0
+  name   = "stream"
+  role   = aws_iam_role.relay.id
+  policy = data.aws_iam_policy_document.stream.json
 }
 
 resource "aws_iam_role" "start" {
@@ -119,7 +135,7 @@ resource "aws_ecs_task_definition" "relay" {
       "--allow-unauthenticated",
     ]
     portMappings = [{ containerPort = 18000 }, { containerPort = 8481 }]
-    # The time to drain: streams are moved over a few seconds.
+    # On SIGTERM streams are moved over --drain-seconds, which is 5, and what is left is cut within 5 more.
     stopTimeout = 30
     logConfiguration = {
       logDriver = "awslogs"
@@ -167,190 +183,4 @@ resource "aws_ecs_service" "relay" {
   }
 
   depends_on = [aws_lb_listener.xds, aws_iam_role_policy.relay, aws_iam_role_policy.start]
-}
-
-resource "aws_security_group" "balancer" {
-  name        = "${var.name}-xds"
-  description = "Envoys that may connect to the relay"
-  vpc_id      = var.vpc_id
-}
-
-resource "aws_vpc_security_group_ingress_rule" "proxies" {
-  for_each          = toset(var.proxy_cidrs)
-  security_group_id = aws_security_group.balancer.id
-  description       = "Envoys"
-  cidr_ipv4         = each.value
-  ip_protocol       = "tcp"
-  from_port         = 443
-  to_port           = 443
-}
-
-resource "aws_security_group" "relay" {
-  name        = "${var.name}-relay"
-  description = "The relay, for its load balancer only"
-  vpc_id      = var.vpc_id
-}
-
-resource "aws_vpc_security_group_ingress_rule" "relay" {
-  for_each                     = { xds = 18000, health = 8481 }
-  security_group_id            = aws_security_group.relay.id
-  description                  = each.key
-  referenced_security_group_id = aws_security_group.balancer.id
-  ip_protocol                  = "tcp"
-  from_port                    = each.value
-  to_port                      = each.value
-}
-
-resource "aws_vpc_security_group_ingress_rule" "admin" {
-  for_each          = toset(var.admin_cidrs)
-  security_group_id = aws_security_group.relay.id
-  description       = "People who look"
-  cidr_ipv4         = each.value
-  ip_protocol       = "tcp"
-  from_port         = 8481
-  to_port           = 8481
-}
-
-resource "aws_vpc_security_group_egress_rule" "balancer" {
-  for_each                     = { xds = 18000, health = 8481 }
-  security_group_id            = aws_security_group.balancer.id
-  description                  = each.key
-  referenced_security_group_id = aws_security_group.relay.id
-  ip_protocol                  = "tcp"
-  from_port                    = each.value
-  to_port                      = each.value
-}
-
-resource "aws_vpc_security_group_egress_rule" "relay" {
-  security_group_id = aws_security_group.relay.id
-  description       = "DynamoDB, Cloud Map, ECR, CloudWatch Logs"
-  cidr_ipv4         = "0.0.0.0/0"
-  ip_protocol       = "tcp"
-  from_port         = 443
-  to_port           = 443
-}
-
-resource "aws_lb" "xds" {
-  name               = "${var.name}-relay"
-  load_balancer_type = "network"
-  internal           = true
-  subnets            = var.subnet_ids
-  security_groups    = [aws_security_group.balancer.id]
-  # A proxy has one stream that stays: without this a zone with few proxies would have an idle relay.
-  enable_cross_zone_load_balancing = true
-}
-
-resource "aws_lb_target_group" "relay" {
-  name                 = "${var.name}-relay"
-  vpc_id               = var.vpc_id
-  target_type          = "ip"
-  protocol             = "TCP"
-  port                 = 18000
-  deregistration_delay = 30
-  preserve_client_ip   = false
-
-  # Ready is caught up: a relay that has just started gets no proxy before it can serve it.
-  health_check {
-    protocol            = "HTTP"
-    port                = "8481"
-    path                = "/readyz"
-    interval            = 10
-    timeout             = 5
-    healthy_threshold   = 2
-    unhealthy_threshold = 3
-  }
-}
-
-resource "aws_lb_listener" "xds" {
-  load_balancer_arn = aws_lb.xds.arn
-  port              = 443
-  protocol          = "TLS"
-  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-  alpn_policy       = "HTTP2Preferred"
-  certificate_arn   = var.certificate_arn
-
-  default_action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.relay.arn
-  }
-}
-
-resource "aws_route53_record" "xds" {
-  count   = var.hosted_zone_id == null ? 0 : 1
-  zone_id = var.hosted_zone_id
-  name    = var.xds_name
-  type    = "A"
-
-  alias {
-    name                   = aws_lb.xds.dns_name
-    zone_id                = aws_lb.xds.zone_id
-    evaluate_target_health = false
-  }
-}
-
-resource "aws_appautoscaling_target" "relay" {
-  service_namespace  = "ecs"
-  scalable_dimension = "ecs:service:DesiredCount"
-  resource_id        = "service/${aws_ecs_cluster.relay.name}/${aws_ecs_service.relay.name}"
-  min_capacity       = var.minimum_tasks
-  max_capacity       = var.maximum_tasks
-}
-
-# A proxy holds one stream, which is one flow through the load balancer.
-resource "aws_appautoscaling_policy" "proxies" {
-  name               = "${var.name}-relay-proxies"
-  policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.relay.service_namespace
-  scalable_dimension = aws_appautoscaling_target.relay.scalable_dimension
-  resource_id        = aws_appautoscaling_target.relay.resource_id
-
-  target_tracking_scaling_policy_configuration {
-    target_value       = var.proxies_per_task
-    scale_out_cooldown = 60
-    # Taking a relay away moves its proxies: seldom.
-    scale_in_cooldown = 900
-
-    customized_metric_specification {
-      metrics {
-        id          = "flows"
-        return_data = false
-        metric_stat {
-          stat = "Average"
-          metric {
-            namespace   = "AWS/NetworkELB"
-            metric_name = "ActiveFlowCount_TLS"
-            dimensions {
-              name  = "LoadBalancer"
-              value = aws_lb.xds.arn_suffix
-            }
-          }
-        }
-      }
-      metrics {
-        id          = "relays"
-        return_data = false
-        metric_stat {
-          stat = "Maximum"
-          metric {
-            namespace   = "AWS/NetworkELB"
-            metric_name = "HealthyHostCount"
-            dimensions {
-              name  = "LoadBalancer"
-              value = aws_lb.xds.arn_suffix
-            }
-            dimensions {
-              name  = "TargetGroup"
-              value = aws_lb_target_group.relay.arn_suffix
-            }
-          }
-        }
-      }
-      metrics {
-        id          = "proxies"
-        label       = "connected proxies for each relay"
-        expression  = "flows / relays"
-        return_data = true
-      }
-    }
-  }
 }

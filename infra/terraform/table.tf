@@ -22,6 +22,7 @@ resource "aws_dynamodb_table" "log" {
     enabled = true
   }
 
+  # infra/README.md says how to remove the rest without it.
   lifecycle {
     prevent_destroy = true
   }

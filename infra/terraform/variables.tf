@@ -93,9 +93,14 @@ variable "proxies_per_task" {
 }
 
 variable "feed" {
-  description = "How relays learn of changes: stream or poll. A table's stream bears two readers at once, of which the checkpoint function is one; a relay that is refused there polls."
+  description = "How relays learn of changes: poll or stream. A table's stream bears two readers at once, of which the checkpoint function is one, so stream is for a single relay; one that is refused there polls, which is as quick and costs less."
   type        = string
-  default     = "stream"
+  default     = "poll"
+
+  validation {
+    condition     = contains(["poll", "stream"], var.feed)
+    error_message = "A feed is poll or stream."
+  }
 }
 
 variable "cpu" {
