@@ -46,13 +46,17 @@ pub struct Arguments {
 
 /// Measures and prints tables as Markdown.
 pub async fn run(arguments: &Arguments) {
-    let database = DynamoDbLocal::start().await.expect("DynamoDB Local is installed: tests/run --tools");
     if arguments.events > 0 {
-        start::run(&database, arguments).await;
+        start::run(arguments).await;
     }
     if arguments.changes > 0 {
-        change::run(&database, arguments).await;
+        change::run(&database().await, arguments).await;
     }
+}
+
+/// A new one for each measurement: one that holds a lot writes slowly, also to other tables.
+async fn database() -> DynamoDbLocal {
+    DynamoDbLocal::start().await.expect("DynamoDB Local is installed: tests/run --tools")
 }
 
 /// Durations, in order.

@@ -1,6 +1,6 @@
 //! Cold starts: from the table alone, and from a checkpoint with a tail.
 
-use super::{ACCOUNT, Arguments, Times, history};
+use super::{ACCOUNT, Arguments, Times, database, history};
 use crate::fleet::Fleet;
 use crate::process::Server;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -19,13 +19,11 @@ const MANY: &str = "many";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Measures and prints.
-pub async fn run(database: &DynamoDbLocal, arguments: &Arguments) {
+pub async fn run(arguments: &Arguments) {
     let Arguments { events, services, tail, starts, meshes, .. } = *arguments;
+    let (process, many) = small(starts, meshes).await;
+    let database = &database().await;
     let log = fill(database, events, services).await;
-    for table in [EMPTY, MANY] {
-        database.table(table).await;
-    }
-    history::write_meshes(&DynamoLog::new(database.client(), MANY), meshes).await;
     println!("\n{events} events of {services} virtual services; median of {starts}, and the spread\n");
     println!("| what | takes | spread | a second | beside the floor |\n| --- | ---: | --- | ---: | ---: |");
     let floor = timed(starts, async || raw(database).await).await;
@@ -38,10 +36,8 @@ pub async fn run(database: &DynamoDbLocal, arguments: &Arguments) {
     row("fold alone, of records in memory", &fold(starts, &records), Some(events), None);
     row("fold from JSON in memory", &fold_json(starts, &records), Some(events), None);
 
-    let process = relays(database, EMPTY, starts, 0).await;
-    row("`xds-relay` on an empty table, ready", &process.0, None, None);
-    let many = relays(database, MANY, starts, 0).await;
-    row(&format!("`xds-relay` on a table of {meshes} meshes of 5 events, ready"), &many.0, None, None);
+    row("`xds-relay` on an empty table, ready", &process, None, None);
+    row(&format!("`xds-relay` on a table of {meshes} meshes of 5 events, ready"), &many, None, None);
     let cold = relays(database, TABLE, starts, 1).await;
     row("`xds-relay` from the table, ready", &cold.0, Some(events), Some(&floor));
     row("the same, first proxy served", &cold.1, None, Some(&floor));
@@ -57,6 +53,16 @@ pub async fn run(database: &DynamoDbLocal, arguments: &Arguments) {
     let warm = relays(database, TABLE, starts, 1).await;
     row("`xds-relay` from checkpoint and tail, ready", &warm.0, None, None);
     row("the same, first proxy served", &warm.1, None, None);
+}
+
+/// Starts on a table with nothing in it, and on one with many small meshes.
+async fn small(starts: usize, meshes: usize) -> (Times, Times) {
+    let database = database().await;
+    for table in [EMPTY, MANY] {
+        database.table(table).await;
+    }
+    history::write_meshes(&DynamoLog::new(database.client(), MANY), meshes).await;
+    (relays(&database, EMPTY, starts, 0).await.0, relays(&database, MANY, starts, 0).await.0)
 }
 
 fn row(what: &str, times: &Times, events: Option<usize>, floor: Option<&Times>) {
