@@ -12,8 +12,12 @@
 mod examples;
 #[path = "infra/policies.rs"]
 mod policies;
+#[path = "infra/readme.rs"]
+mod readme;
 #[path = "infra/terraform.rs"]
 mod terraform;
+#[path = "infra/twins.rs"]
+mod twins;
 
 use functions::lambda::Environment;
 use mesh_tests::tools;
@@ -143,18 +147,20 @@ fn only_records_wake_the_checkpoint_function() {
     assert_eq!(trigger["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
 }
 
+/// The relay's container.
+fn relay() -> &'static Value {
+    &properties("infra/relay.yaml", "Task")["ContainerDefinitions"][0]
+}
+
 #[test]
 fn the_relay_is_given_flags_that_it_has() {
     let program = file("xds-relay/src/main.rs");
-    let relay = &properties("infra/relay.yaml", "Task")["ContainerDefinitions"][0];
-    let command = relay["Command"].as_array().expect("a command");
+    let command = relay()["Command"].as_array().expect("a command");
     let flags: Vec<&str> = command.iter().filter_map(Value::as_str).filter(|it| it.starts_with("--")).collect();
     assert!(flags.len() > 5, "{flags:?}");
-    let in_terraform = file("infra/terraform/relay.tf");
     for flag in flags {
         let field = format!("    {}: ", flag.trim_start_matches("--").replace('-', "_"));
         assert!(program.contains(&field), "{flag}");
-        assert!(in_terraform.contains(&format!("\"{flag}\"")), "{flag}");
     }
 }
 
@@ -163,6 +169,12 @@ fn what_alarms_look_for_in_the_log_is_what_the_relay_says() {
     let pattern = &properties("infra/relay.yaml", "Refusals")["FilterPattern"];
     assert_eq!(pattern, r#"{ $.message = "Envoy refused resources" }"#);
     assert!(file("xds-relay/src/serve/stream.rs").contains(r#""Envoy refused resources""#));
+    let pattern = properties("infra/relay.yaml", "Absences")["FilterPattern"].as_str().expect("a pattern");
+    let looked_for: Vec<&str> = pattern.split('"').skip(1).step_by(2).map(|text| text.trim_end_matches('*')).collect();
+    assert_eq!(looked_for.len(), 2, "{pattern}");
+    for text in looked_for {
+        assert!(file("xds-relay/src/world/feed.rs").contains(&format!("\"{text}")), "the relay does not say: {text}");
+    }
 }
 
 #[test]
@@ -180,5 +192,47 @@ fn envoys_reach_the_relay_encrypted_and_nobody_else_does() {
     for rule in properties("infra/relay.yaml", "TaskGroup")["SecurityGroupIngress"].as_array().expect("rules") {
         assert_eq!(rule["SourceSecurityGroupId"]["Ref"], "LoadBalancerGroup", "{rule}");
     }
-    assert_eq!(properties("infra/relay.yaml", "Targets")["HealthCheckPath"], "/readyz");
+}
+
+/// What the relay's source gives a flag when nobody says anything.
+fn usual(program: &str, flag: &str) -> String {
+    let field = program.lines().find(|line| line.contains("#[arg(") && line.contains(&format!("REMESH_{flag}\"")));
+    let value = field.and_then(|line| line.split("default_value = \"").nth(1)).and_then(|rest| rest.split('"').next());
+    value.unwrap_or_else(|| panic!("{flag} has no usual value")).to_owned()
+}
+
+#[test]
+fn the_load_balancer_asks_the_relay_where_it_answers() {
+    let (targets, relay) = (properties("infra/relay.yaml", "Targets"), relay());
+    let after = |flag: &str| {
+        let words = relay["Command"].as_array().expect("a command");
+        let at = words.iter().position(|word| word == flag).unwrap_or_else(|| panic!("no {flag}"));
+        words[at + 1].as_str().expect("an address").to_owned()
+    };
+    assert_eq!(after("--xds-addr"), format!("0.0.0.0:{}", targets["Port"]));
+    assert_eq!(after("--admin-addr"), format!("0.0.0.0:{}", targets["HealthCheckPort"].as_str().expect("a port")));
+    let path = targets["HealthCheckPath"].as_str().expect("a path");
+    assert!(file("xds-relay/src/admin.rs").contains(&format!("route({path:?}, get(ready))")));
+    assert_eq!(properties("infra/relay.yaml", "Service")["LoadBalancers"][0]["ContainerPort"], targets["Port"]);
+    // Beyond loopback, and so only because it says so; and let in is only who comes from the load balancer.
+    assert!(relay["Command"].as_array().expect("a command").contains(&json!("--allow-unauthenticated")));
+}
+
+#[test]
+fn a_relay_is_not_killed_before_it_has_moved_its_proxies() {
+    let drain: u64 = usual(&file("xds-relay/src/main.rs"), "DRAIN_SECONDS").parse().expect("a number");
+    let patience = relay()["StopTimeout"].as_u64().expect("a time");
+    assert!(patience >= drain + 5, "{patience} s, and it takes up to {drain} + 5");
+}
+
+#[test]
+fn as_many_relays_as_there_is_need_for_are_told_by_connections() {
+    let metrics = &properties("infra/relay.yaml", "ScalingByProxies")["TargetTrackingScalingPolicyConfiguration"]["CustomizedMetricSpecification"]
+        ["Metrics"];
+    let of = |at: usize| (&metrics[at]["Id"], &metrics[at]["MetricStat"]["Metric"]["MetricName"]);
+    assert_eq!(of(0), (&json!("flows"), &json!("ActiveFlowCount_TLS")));
+    assert_eq!(of(1), (&json!("relays"), &json!("HealthyHostCount")));
+    assert_eq!(metrics[2]["Expression"]["Fn::Sub"], "flows * ${Zones} / relays");
+    let returned: Vec<_> = metrics.as_array().expect("metrics").iter().filter(|it| it["ReturnData"] == true).collect();
+    assert_eq!(returned.len(), 1, "a policy tracks one metric");
 }

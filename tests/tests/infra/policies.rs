@@ -9,9 +9,11 @@ const WITHOUT_RESOURCES: [&str; 3] =
     ["ecr:GetAuthorizationToken", "servicediscovery:DiscoverInstances", "servicediscovery:DiscoverInstancesRevision"];
 
 /// One statement of a policy, and whose it is.
-struct Statement {
-    of: String,
-    statement: &'static Value,
+pub struct Statement {
+    /// The name of the role, of a policy that stands alone, or the role that a policy is added to.
+    pub of: String,
+    /// The statement as the template has it.
+    pub statement: &'static Value,
 }
 
 impl Statement {
@@ -31,7 +33,7 @@ fn many(value: &'static Value) -> Vec<&'static Value> {
 }
 
 /// Everything that any template allows, except who may take a role.
-fn statements() -> Vec<Statement> {
+pub fn statements() -> Vec<Statement> {
     let mut found = Vec::new();
     for path in TEMPLATES {
         for (name, resource) in resources(path) {
@@ -41,7 +43,7 @@ fn statements() -> Vec<Statement> {
                     assert!(properties.get("ManagedPolicyArns").is_none(), "{name} has a policy that is not in sight");
                     many(&properties["Policies"]).into_iter().map(|policy| &policy["PolicyDocument"]).collect()
                 }
-                Some("AWS::IAM::ManagedPolicy") => vec![&properties["PolicyDocument"]],
+                Some("AWS::IAM::ManagedPolicy" | "AWS::IAM::RolePolicy") => vec![&properties["PolicyDocument"]],
                 _ => Vec::new(),
             };
             let all = documents.into_iter().flat_map(|document| many(&document["Statement"]));
@@ -96,10 +98,19 @@ fn the_checkpoint_function_writes_checkpoints_only() {
 #[test]
 fn the_relay_reads_and_writes_nowhere() {
     let reading = ["Get", "Query", "Describe", "Discover"];
-    for action in of("TaskRole") {
+    for action in &of("TaskRole") | &of("StreamPolicy") {
         let verb = action.split_once(':').expect("an action has a service").1;
         assert!(reading.iter().any(|start| verb.starts_with(start)), "{action}");
     }
+}
+
+#[test]
+fn only_a_relay_that_is_to_be_woken_by_the_stream_may_read_it() {
+    assert!(of("TaskRole").iter().all(|action| !action.contains("Stream") && !action.contains("Records")));
+    assert_eq!(resources("infra/relay.yaml")["StreamPolicy"]["Condition"], "IsWoken");
+    let wakes = of("StreamPolicy");
+    let wanted = ["DescribeStream", "DescribeTable", "GetRecords", "GetShardIterator"];
+    assert_eq!(wakes, wanted.map(|action| format!("dynamodb:{action}")).iter().map(String::as_str).collect());
 }
 
 #[test]
@@ -127,15 +138,4 @@ fn what_the_log_asks_of_dynamodb_is_allowed() {
     for (call, action) in made {
         assert!(allowed.contains(format!("dynamodb:{action}").as_str()), "nobody may {call}");
     }
-}
-
-#[test]
-fn terraform_allows_what_cloudformation_allows() {
-    let text = ["api.tf", "relay.tf"].map(|name| file(&format!("infra/terraform/{name}"))).concat();
-    let lists = text.lines().filter_map(|line| line.trim().strip_prefix("actions")?.split_once('[')?.1.split_once(']'));
-    let in_terraform: BTreeSet<&str> =
-        lists.flat_map(|(list, _)| list.split(',')).map(|action| action.trim().trim_matches('"')).collect();
-    let in_cloudformation: BTreeSet<&str> = statements().iter().flat_map(Statement::actions).collect();
-    let roles = BTreeSet::from(["sts:AssumeRole"]);
-    assert_eq!(in_terraform, &in_cloudformation | &roles);
 }
