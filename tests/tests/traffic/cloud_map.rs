@@ -127,6 +127,25 @@ fn the_last_instance_leaves_a_503_and_the_next_one_heals_it() {
     });
 }
 
+#[test]
+fn a_gateway_follows_the_instances_of_the_nodes_it_leads_to() {
+    bed::run(async |bed| {
+        let mesh = pair(bed, &json!([])).await;
+        mesh.gateway("door", spec::gateway("http", &[8088])).await;
+        mesh.gateway_route("door", "all", spec::gateway_route(json!({ "prefix": "/" }), SERVICE, Value::Null)).await;
+        bed.start(&mesh, [Workload::gateway("door")]).await;
+        for pod in ["first", "second"] {
+            register(bed, pod, json!({})).await;
+            eventually(&format!("{pod} answers through the gateway"), async || {
+                let report = bed.load(&Plan::get("http://door.pods:8088/").times(20)).await;
+                let answers = report.by(pod) > 0 && report.statuses.keys().eq([&200]);
+                answers.then_some(()).ok_or_else(|| format!("{report:#?}"))
+            })
+            .await;
+        }
+    });
+}
+
 /// Whether an Envoy lets go of endpoints that are removed from a cluster, whatever their health.
 fn takes_removals_at_once(dump: &Value, cluster: &str) -> bool {
     let configs = dump["configs"].as_array().into_iter().flatten();
