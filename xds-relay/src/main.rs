@@ -56,8 +56,8 @@ struct Flags {
     /// The private key of that certificate, PEM
     #[arg(long, env = "REMESH_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Be woken by the table's stream rather than by looking
-    #[arg(long, env = "REMESH_FEED", value_name = "WAY", default_value = "stream")]
+    /// Look at the table now and then, or be woken by its stream, which bears two readers
+    #[arg(long, env = "REMESH_FEED", value_name = "WAY", default_value = "poll")]
     feed: Feed,
     /// Over how many seconds proxies are moved to other relays when this one is told to stop
     #[arg(long, env = "REMESH_DRAIN_SECONDS", value_name = "SECONDS", default_value = "5")]

@@ -23,7 +23,7 @@ async fn relays_answer_alike_whether_they_folded_everything_or_began_at_a_checkp
     table.add_backend("one").await;
     table.save_checkpoint().await;
     let head = table.add_backend("two").await;
-    let second = table.caught_up(&["--feed", "poll"]).await;
+    let second = table.caught_up(&["--feed", "stream"]).await;
     let both = crate::bed::eventually("the same on both", async || {
         let both = (served(&first).await, served(&second).await);
         (both.0["seq"] == head && both.1["seq"] == head).then_some(both)

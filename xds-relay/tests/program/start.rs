@@ -72,7 +72,7 @@ async fn every_flag_can_be_a_variable() {
         ("REMESH_XDS_ADDR", "127.0.0.1:0"),
         ("REMESH_ADMIN_ADDR", "127.0.0.1:0"),
         ("REMESH_STATE_DIR", folder.path().to_str().unwrap()),
-        ("REMESH_FEED", "poll"),
+        ("REMESH_FEED", "stream"),
         ("REMESH_DRAIN_SECONDS", "0"),
         ("REMESH_LOG_FORMAT", "text"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
