@@ -95,7 +95,8 @@ async fn raw(database: &DynamoDbLocal) {
     let (client, mut from) = (database.client(), None);
     let mesh = history::mesh();
     loop {
-        let asked = client.query().table_name(TABLE).consistent_read(true).key_condition_expression("pk = :mesh");
+        let asked =
+            client.query().table_name(TABLE).consistent_read(true).limit(2000).key_condition_expression("pk = :mesh");
         let key = AttributeValue::S(format!("mesh#{}#{}", mesh.owner, mesh.name));
         let answer = asked.expression_attribute_values(":mesh", key).set_exclusive_start_key(from).send().await;
         from = answer.expect("DynamoDB Local answers").last_evaluated_key;
