@@ -21,6 +21,10 @@ use warm::{Warm, WarmMesh};
 /// How often a command is decided anew when others keep being faster.
 const TRIES: u32 = 12;
 
+/// How long a change may take. Less than a Lambda function of `infra/` is given: one that is cut off answers nothing that
+/// clients understand.
+const TIME: Duration = Duration::from_secs(24);
+
 /// What a deployment is.
 #[derive(Debug, Clone)]
 pub struct AppConfig {
@@ -100,12 +104,14 @@ impl App {
     /// Changes a mesh, and answers the resource as it is afterwards.
     pub(crate) async fn change(&self, mesh: &MeshKey, command: &Command, by: Asker) -> Result<Arc<Resource>, ApiError> {
         let warm = self.0.warm.mesh(mesh);
-        let changed = {
+        let change = async {
             let _turn = warm.turn().await;
             self.decide_and_append(&warm, mesh, command, &by).await
         };
+        let changed = tokio::time::timeout(TIME, change).await;
         self.0.warm.forget_unless_used(mesh);
-        changed
+        // It may have happened; nothing was acknowledged, and the next request reads the log.
+        changed.unwrap_or_else(|_| Err(LogError::Unavailable(format!("no answer within {TIME:?}")).into()))
     }
 
     async fn decide_and_append(

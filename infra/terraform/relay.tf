@@ -156,7 +156,7 @@ resource "aws_ecs_service" "relay" {
   desired_count                      = var.minimum_tasks
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
-  health_check_grace_period_seconds  = 120
+  health_check_grace_period_seconds  = 900
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
 

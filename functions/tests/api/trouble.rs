@@ -24,6 +24,8 @@ enum Trouble {
     Overtaken,
     /// Nothing can be read or written.
     Unreachable,
+    /// Nothing that is written is answered.
+    Silent,
     /// A bug.
     Panic,
 }
@@ -76,6 +78,7 @@ impl EventLog for Troubled {
                 let actual = self.log.append(mesh, expected, others).await?;
                 Err(AppendError::Conflict { mesh: mesh.clone(), expected, actual })
             }
+            Trouble::Silent => std::future::pending().await,
             Trouble::Panic => panic!("a bug"),
             Trouble::None | Trouble::Unreachable => self.log.append(mesh, expected, entries).await,
         }
@@ -135,6 +138,17 @@ async fn a_change_that_was_not_written_is_refused_and_can_be_repeated() {
     assert!(!message.contains("timed out"), "{message}");
     log.set(Trouble::None);
     api.get("/meshes/m/virtualNodes/n").await.refused(404, "NotFoundException");
+    api.put("/meshes/m/virtualNodes", node()).await.ok();
+}
+
+#[tokio::test]
+async fn a_change_of_which_nothing_is_heard_again_is_given_up_in_time() {
+    let (log, api) = with_mesh().await;
+    log.set(Trouble::Silent);
+    tokio::time::pause();
+    api.put("/meshes/m/virtualNodes", node()).await.refused(503, "ServiceUnavailableException");
+    tokio::time::resume();
+    log.set(Trouble::None);
     api.put("/meshes/m/virtualNodes", node()).await.ok();
 }
 

@@ -72,7 +72,7 @@ impl DynamoLog {
     /// once, and every function it triggers is one.
     #[must_use]
     pub fn with_table_stream(mut self, streams: aws_sdk_dynamodbstreams::Client) -> Self {
-        self.streams = Some(streams);
+        self.streams = Some(stream::limited(&streams));
         self
     }
 

@@ -136,3 +136,13 @@ async fn a_stream_with_too_many_readers_is_left_alone_and_the_table_is_polled() 
     }
     assert_eq!(bed.shards.reads(0), before + ATTEMPTS, "it rests");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_says_nothing_any_more_is_given_up() {
+    let Some(mut bed) = Bed::start("silent").await else { return };
+    bed.shards.fall_silent();
+    for _ in 0..3 {
+        bed.write().await;
+        bed.hear().await;
+    }
+}

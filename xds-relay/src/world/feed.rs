@@ -6,6 +6,9 @@
 //! What an earlier run kept is handed over while the log cannot be read, and never mixed with what the log says. To fold
 //! the log's tail onto a copy would save a moment, and give a wrong state without a word where the table has been made
 //! anew meanwhile and its records happen to go with the copy.
+//!
+//! A mesh of which a record makes no sense here, because it is spoilt or of a newer release, keeps no other from being
+//! served: it is passed over, loudly, and stays as it was.
 
 use super::copies::{Copies, Kept};
 use futures::{StreamExt, stream};
@@ -74,13 +77,13 @@ impl Feed {
 
     /// Tells everything the log holds, however long that takes; meanwhile what was kept.
     async fn load(&self, kept: Kept) -> Result<Cursor, Over> {
-        let mut loaded = HashMap::new();
+        let (mut loaded, mut passed) = (HashMap::new(), Cursor::new());
         let mut offer = Some(kept).filter(|kept| !kept.states.is_empty());
         let mut wait = RETRY.0;
         loop {
             let failed = match offer {
-                None => self.load_once(&mut loaded).await.err(),
-                Some(_) => match tokio::time::timeout(PATIENCE, self.load_once(&mut loaded)).await {
+                None => self.load_once(&mut loaded, &mut passed).await.err(),
+                Some(_) => match tokio::time::timeout(PATIENCE, self.load_once(&mut loaded, &mut passed)).await {
                     Ok(done) => done.err(),
                     Err(_) => Some(LogError::Unavailable(format!("no answer within {PATIENCE:?}"))),
                 },
@@ -97,20 +100,25 @@ impl Feed {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(RETRY.1);
         }
-        let cursor = loaded.iter().map(|(key, state): (&MeshKey, &MeshState)| (key.clone(), state.seq())).collect();
+        let mut cursor = passed;
+        cursor.extend(loaded.iter().map(|(key, state): (&MeshKey, &MeshState)| (key.clone(), state.seq())));
         self.tell(News::Loaded(loaded.into_values().collect())).await?;
         Ok(cursor)
     }
 
     /// What is loaded stays loaded when another mesh fails.
-    async fn load_once(&self, loaded: &mut HashMap<MeshKey, MeshState>) -> Result<(), LogError> {
-        let mut missing: Vec<MeshKey> = self.log.heads().await?.into_keys().collect();
-        missing.retain(|mesh| !loaded.contains_key(mesh));
-        let loads = missing.into_iter().map(async |mesh| mesh_log::load(self.log.as_ref(), &mesh).await);
+    async fn load_once(&self, loaded: &mut HashMap<MeshKey, MeshState>, passed: &mut Cursor) -> Result<(), LogError> {
+        let mut missing = self.log.heads().await?;
+        missing.retain(|mesh, _| !loaded.contains_key(mesh) && !passed.contains_key(mesh));
+        let loads =
+            missing.into_iter().map(async |(mesh, head)| (mesh_log::load(self.log.as_ref(), &mesh).await, mesh, head));
         let mut loads = stream::iter(loads).buffer_unordered(ABREAST);
-        while let Some(state) = loads.next().await {
-            let state = state?;
-            loaded.insert(state.key().clone(), state);
+        while let Some((state, mesh, head)) = loads.next().await {
+            match state {
+                Ok(state) => drop(loaded.insert(mesh, state)),
+                Err(LogError::Damaged(why)) => pass(mesh, head, &why, passed),
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -131,7 +139,11 @@ impl Feed {
                     tracing::warn!(%error, "cannot follow the event log; serving what is known");
                     metrics::counter!("remesh_log_errors_total").increment(1);
                     self.tell(News::Away).await?;
-                    goal = Some(self.heads(&mut wait).await);
+                    let heads = self.heads(&mut wait).await;
+                    if matches!(error, LogError::Damaged(_)) {
+                        self.pass_over(&heads, &mut cursor).await;
+                    }
+                    goal = Some(heads);
                     // Anew: this one may have more errors in store, of the time that is over.
                     follower = self.log.follow(cursor.clone());
                 }
@@ -139,6 +151,18 @@ impl Feed {
             if goal.as_ref().is_some_and(|goal| is_reached(goal, &cursor)) {
                 goal = None;
                 self.tell(News::Back).await?;
+            }
+        }
+    }
+
+    /// Passes over the meshes whose tails make no sense.
+    async fn pass_over(&self, heads: &Cursor, cursor: &mut Cursor) {
+        for (mesh, head) in heads {
+            let had = cursor.get(mesh).copied().unwrap_or(0);
+            if had < *head
+                && let Err(LogError::Damaged(why)) = self.log.read(mesh, had).await
+            {
+                pass(mesh.clone(), *head, &why, cursor);
             }
         }
     }
@@ -154,6 +178,12 @@ impl Feed {
             }
         }
     }
+}
+
+fn pass(mesh: MeshKey, head: u64, why: &str, cursor: &mut Cursor) {
+    tracing::error!(%mesh, head, error = why, "a mesh cannot be read; it stays as it was, and the others go on");
+    metrics::counter!("remesh_unreadable_meshes_total").increment(1);
+    cursor.insert(mesh, head);
 }
 
 fn is_reached(goal: &Cursor, cursor: &Cursor) -> bool {

@@ -131,3 +131,19 @@ async fn envoys_that_know_more_than_the_copy_keep_what_they_have_until_dynamodb_
 async fn age_of_following(relay: &Running) -> f64 {
     relay.get("/readyz").await.1["state"]["ageSeconds"].as_f64().unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mesh_that_makes_no_sense_keeps_no_other_from_being_served() {
+    let Some(table) = Table::of_shop("spoilt", 8080).await else { return };
+    table.spoil("broken").await;
+    let relay = table.caught_up(&[]).await;
+    assert_eq!(soon(relay.get("/snapshot?node=mesh/shop/virtualNode/web")).await.0, 200);
+    assert_eq!(relay.metric("remesh_unreadable_meshes_total").await, Some(1.0));
+    assert!(relay.said().contains("a mesh cannot be read"));
+    let head = table.add_backend("one").await;
+    crate::bed::eventually("the other mesh goes on", async || {
+        let (_, served) = relay.get("/snapshot?node=mesh/shop/virtualNode/web").await;
+        (served["seq"] == head).then_some(())
+    })
+    .await;
+}

@@ -51,6 +51,13 @@ impl Table {
         self.log.append(&mesh(), head, entries).await.unwrap()
     }
 
+    /// Another mesh, with a record that cannot have happened.
+    pub async fn spoil(&self, name: &str) {
+        let gone = Event::Deleted { resource: ResourceId::new(Kind::VirtualNode, "never-there") };
+        let entries = vec![created(Kind::Mesh, name, json!({})), entry(gone)];
+        self.log.append(&MeshKey { name: name.into(), ..mesh() }, 0, entries).await.unwrap();
+    }
+
     /// Saves the fold, as the checkpoint function does.
     pub async fn save_checkpoint(&self) {
         let state = mesh_log::load(&self.log, &mesh()).await.unwrap();

@@ -290,7 +290,7 @@ pub fn assert_refused(ended: &Result<(), Status>, code: Code, about: &str) {
     assert!(status.code() == code && status.message().contains(about), "{status:?}");
 }
 
-fn mesh() -> MeshKey {
+pub fn mesh() -> MeshKey {
     MeshKey::new(OWNER, "shop")
 }
 
@@ -308,7 +308,7 @@ fn node_spec(port: u16, backends: &[&str]) -> Value {
     })
 }
 
-fn created(resource: ResourceId, kind: &str, body: Value) -> Entry {
+pub fn created(resource: ResourceId, kind: &str, body: Value) -> Entry {
     let (uid, owner, tags) = (uuid::Uuid::nil(), OWNER.into(), mesh_core::Tags::new());
     entry(Event::Created { resource, uid, owner, spec: spec(kind, body), tags, token: None })
 }

@@ -1,9 +1,9 @@
 //! A relay whose log is away: what it serves then, and what it says about it.
 
-use crate::bed::{Bed, WEB, assert_refused, clusters, node, relay_on, shop, shop_at, soon};
+use crate::bed::{Bed, WEB, assert_refused, clusters, created, node, relay_on, shop, shop_at, soon};
 use async_trait::async_trait;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
-use mesh_core::{Entry, MeshKey, Record, Seq};
+use mesh_core::{Entry, Kind, MeshKey, Record, ResourceId, Seq};
 use mesh_log::sqlite::SqliteLog;
 use mesh_log::{AppendError, Checkpoint, Cursor, EventFeed, EventLog, Follower, Log, LogError};
 use serde_json::Value;
@@ -21,11 +21,13 @@ struct Cut {
     log: SqliteLog,
     away: Arc<AtomicBool>,
     silent: Arc<AtomicBool>,
+    /// What the mesh `other` holds cannot be read.
+    spoilt: Arc<AtomicBool>,
 }
 
 impl Cut {
     fn new(log: SqliteLog, away: bool) -> Self {
-        Self { log, away: Arc::new(AtomicBool::new(away)), silent: Arc::default() }
+        Self { log, away: Arc::new(AtomicBool::new(away)), silent: Arc::default(), spoilt: Arc::default() }
     }
 
     fn set(&self, away: bool) {
@@ -35,6 +37,14 @@ impl Cut {
     /// Questions are not answered at all, as behind a network that swallows what it is given.
     fn silent(log: SqliteLog) -> Self {
         Self { silent: Arc::new(AtomicBool::new(true)), ..Self::new(log, false) }
+    }
+
+    /// What comes after there cannot be read.
+    fn whole(&self, mesh: &MeshKey, after: Seq) -> Result<(), LogError> {
+        match self.spoilt.load(Ordering::SeqCst) && *mesh == other() && after == 0 {
+            true => Err(LogError::Damaged("its first record makes no sense".into())),
+            false => Ok(()),
+        }
     }
 
     fn there(&self) -> Result<&SqliteLog, LogError> {
@@ -48,6 +58,7 @@ impl Cut {
 #[async_trait]
 impl EventLog for Cut {
     async fn read(&self, mesh: &MeshKey, after: Seq) -> Result<Vec<Record>, LogError> {
+        self.whole(mesh, after)?;
         self.there()?.read(mesh, after).await
     }
 
@@ -73,12 +84,15 @@ impl EventLog for Cut {
 
 impl EventFeed for Cut {
     fn follow(&self, from: Cursor) -> Box<dyn Follower> {
-        Box::new(CutFollower { cut: self.clone(), inner: self.log.follow(from) })
+        let after = from.get(&other()).copied().unwrap_or(0);
+        Box::new(CutFollower { cut: self.clone(), after, inner: self.log.follow(from) })
     }
 }
 
 struct CutFollower {
     cut: Cut,
+    /// Where it is in the mesh `other`.
+    after: Seq,
     inner: Box<dyn Follower>,
 }
 
@@ -87,12 +101,19 @@ impl Follower for CutFollower {
     async fn next(&mut self) -> Result<Vec<Record>, LogError> {
         loop {
             self.cut.there()?;
+            if !self.cut.log.read(&other(), self.after).await?.is_empty() {
+                self.cut.whole(&other(), self.after)?;
+            }
             // Looks up now and then, as one that polls does.
             if let Ok(next) = tokio::time::timeout(Duration::from_millis(5), self.inner.next()).await {
                 return next;
             }
         }
     }
+}
+
+fn other() -> MeshKey {
+    MeshKey { name: "other".into(), ..crate::bed::mesh() }
 }
 
 /// The state of `/readyz`, once it is as it should be.
@@ -329,4 +350,21 @@ async fn meshes_that_are_not_in_the_log_are_not_kept_for_the_next_start() {
     })
     .await;
     relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_mesh_that_makes_no_sense_any_more_keeps_no_other_from_being_followed() {
+    let (folder, log) = (tempfile::tempdir().unwrap(), shop().await);
+    let cut = Cut::new(log.clone(), false);
+    let bed = bed_of(&log, &cut, folder.path()).await;
+    let mut stream = bed.delta_of(WEB).await;
+    let first = stream.next().await;
+    stream.accept(&first).await;
+    cut.spoilt.store(true, Ordering::SeqCst);
+    let mesh = created(ResourceId::new(Kind::Mesh, "other"), "mesh", serde_json::json!({}));
+    log.append(&other(), 0, vec![mesh]).await.unwrap();
+    state_when(&bed.relay, |_, state| state["following"] == false).await;
+    state_when(&bed.relay, |_, state| state["following"] == true).await;
+    bed.move_cart(9090).await;
+    assert_eq!(stream.next().await.resources[0].name, "cds_egress_shop_cart_http_9090");
 }

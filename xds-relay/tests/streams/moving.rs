@@ -172,5 +172,5 @@ async fn a_relay_that_stops_lets_proxies_go_one_after_another_and_takes_nobody_i
     soon(stopping).await.unwrap();
     let (first, last) = (ends.iter().min().unwrap(), ends.iter().max().unwrap());
     assert!(*last - *first > drain / 4, "they went together: {ends:?}");
-    assert!(*last < drain + Duration::from_secs(2), "{ends:?}");
+    assert!(*last < drain + Duration::from_secs(5), "{ends:?}");
 }

@@ -10,6 +10,7 @@ use super::table::{HEADS, PK, SK, parse};
 use super::trouble::unavailable;
 use crate::{Cursor, LogError};
 use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsError;
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, Shard, ShardIteratorType};
 use mesh_core::{MeshKey, Seq};
@@ -24,6 +25,21 @@ const BELIEF: Duration = Duration::from_secs(30);
 
 /// How long the shards are believed to be all there are.
 const SHARDS: Duration = Duration::from_secs(300);
+
+/// How long one attempt of a call may take, and all of them: a stream that says nothing for so long is given up for a
+/// while, and the table is polled.
+const ATTEMPT: Duration = Duration::from_secs(5);
+const CALL: Duration = Duration::from_secs(12);
+
+/// A client whose calls end.
+pub(super) fn limited(client: &Client) -> Client {
+    let limits = TimeoutConfig::builder()
+        .connect_timeout(ATTEMPT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL)
+        .build();
+    Client::from_conf(client.config().to_builder().timeout_config(limits).build())
+}
 
 /// A reader of all shards of a table's stream.
 pub(super) struct TableStream {

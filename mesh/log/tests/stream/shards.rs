@@ -32,6 +32,8 @@ struct Row {
     newest: usize,
     /// The next reads are refused with this error, so many times.
     refused: Option<(&'static str, u32)>,
+    /// Reads are not answered at all.
+    silent: bool,
     calls: BTreeMap<String, u32>,
     /// Reads of each shard.
     reads: BTreeMap<usize, u32>,
@@ -63,6 +65,11 @@ impl Shards {
         let mut row = self.shared.state.lock().unwrap();
         row.refused = Some((code, times));
         row.reads.get(&0).copied().unwrap_or(0)
+    }
+
+    /// From now on no read is answered.
+    pub fn fall_silent(&self) {
+        self.shared.state.lock().unwrap().silent = true;
     }
 
     pub fn calls(&self, operation: &str) -> u32 {
@@ -123,6 +130,9 @@ async fn iterator(shared: &Shared, headers: &HeaderMap, mut asked: Value) -> Res
 async fn records(shared: &Shared, headers: &HeaderMap, mut asked: Value) -> Response {
     let iterator = asked["ShardIterator"].as_str().unwrap().to_owned();
     let (real, number) = split_off(&iterator);
+    if shared.state.lock().unwrap().silent {
+        std::future::pending::<()>().await;
+    }
     {
         let mut row = shared.state.lock().unwrap();
         *row.reads.entry(number).or_default() += 1;
