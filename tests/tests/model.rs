@@ -8,13 +8,21 @@
 //! - it is refused without a required member, with an unknown member of a union, with an unknown value;
 //! - [`mesh_core::rules::check`] accepts it at its bounds and names the right place beyond them.
 //!
+//! And all of it again from outside, through HTTP, with the inputs and the answers of every operation: `http.rs`.
+//!
 //! Some samples break rules that the model does not know, such as exactly one route in a route's spec. `samples.rs` knows
 //! these few places; [`STRICTER`] lists the bounds that ours are narrower than, each with its reason.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what is not as expected fails the test, with a message")]
 
+#[path = "model/answers.rs"]
+mod answers;
 #[path = "model/bounds.rs"]
 mod bounds;
+#[path = "model/http.rs"]
+mod http;
+#[path = "model/inputs.rs"]
+mod inputs;
 #[path = "model/operations.rs"]
 mod operations;
 #[path = "model/samples.rs"]
