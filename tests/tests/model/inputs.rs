@@ -129,7 +129,8 @@ async fn in_path(bench: &Bench, operation: Operation, member: &str, shape: Shape
 async fn in_query(bench: &Bench, operation: Operation, member: &str, shape: Shape<'_>, required: bool) {
     let address = address(operation);
     if required {
-        let refusal = send(bench, operation, &path(operation), &body(operation, "y")).await.expect_err("it is required");
+        let refusal =
+            send(bench, operation, &path(operation), &body(operation, "y")).await.expect_err("it is required");
         assert_bad_request(&refusal, member);
     }
     let (good, bad): (Vec<String>, Vec<String>) = match (shape.kind(), shape.min(), shape.max()) {
