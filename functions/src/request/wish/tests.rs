@@ -1,5 +1,6 @@
 use super::*;
-use serde_json::json;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 fn refusal(kind: Kind, text: &str) -> String {
     Body::parse(text.as_bytes()).and_then(|body| body.spec(kind)).unwrap_err().message
@@ -175,5 +176,87 @@ fn more_misfits_than_anybody_reads_are_not_noted() {
     for spec in [json!({ "listeners": vec![1; 400_000] }), json!({ "listeners": vec![json!({}); 200_000] })] {
         let message = refusal(Kind::VirtualRouter, &json!({ "spec": spec }).to_string());
         assert_eq!(message.split("; ").count(), 100, "{}", message.len());
+    }
+}
+
+/// Specs with much in them, from which others are made by breaking them in some places.
+fn whole() -> [(Kind, Value); 3] {
+    let seconds = json!({ "unit": "s", "value": 1 });
+    let node = json!({
+        "listeners": [{ "portMapping": { "port": 80, "protocol": "http" }, "timeout": { "http": { "idle": seconds } },
+            "healthCheck": { "healthyThreshold": 2, "intervalMillis": 5000, "path": "/", "port": 80, "protocol": "http",
+                "timeoutMillis": 2000, "unhealthyThreshold": 2 } }],
+        "backends": [{ "virtualService": { "virtualServiceName": "s.local", "clientPolicy": { "tls": { "enforce": true, "ports": [1],
+            "validation": { "trust": { "file": { "certificateChain": "/ca.pem" } } } } } } }],
+        "serviceDiscovery": { "dns": { "hostname": "n.local", "responseType": "ENDPOINTS" } },
+    });
+    let route = json!({ "priority": 1, "httpRoute": {
+        "match": { "prefix": "/", "method": "GET", "headers": [{ "name": "x", "invert": true, "match": { "range": { "start": 1, "end": 2 } } }] },
+        "action": { "weightedTargets": [{ "virtualNode": "a", "weight": 1, "port": 80 }] },
+        "retryPolicy": { "maxRetries": 1, "perRetryTimeout": seconds, "tcpRetryEvents": ["connection-error"] },
+    } });
+    let gateway_route = json!({ "grpcRoute": {
+        "match": { "serviceName": "s", "hostname": { "suffix": ".s" }, "metadata": [{ "name": "m", "match": { "exact": "v" } }] },
+        "action": { "target": { "virtualService": { "virtualServiceName": "s" } },
+            "rewrite": { "hostname": { "defaultTargetHostname": "DISABLED" } } },
+    } });
+    [(Kind::VirtualNode, node), (Kind::Route, route), (Kind::GatewayRoute, gateway_route)]
+}
+
+/// The places of a value, each as a path for [`Value::pointer`].
+fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+    into.push(at.to_owned());
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, it)| places(it, &format!("{at}/{name}"), into)),
+        Value::Array(list) => list.iter().enumerate().for_each(|(n, it)| places(it, &format!("{at}/{n}"), into)),
+        _ => {}
+    }
+}
+
+/// Puts something else at a place, or takes away the member there.
+fn spoil(value: &mut Value, place: usize, instead: Option<Value>) {
+    let mut all = Vec::new();
+    places(value, "", &mut all);
+    let place = &all[place % all.len()];
+    let (around, name) = place.rsplit_once('/').unwrap_or_default();
+    match (instead, value.pointer_mut(around)) {
+        (None, Some(Value::Object(members))) => drop(members.remove(name)),
+        (instead, _) => *value.pointer_mut(place).unwrap() = instead.unwrap_or_else(|| json!({})),
+    }
+}
+
+fn instead() -> impl Strategy<Value = Option<Value>> {
+    proptest::option::weighted(
+        0.8,
+        prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[a-z/.]{0,3}".prop_map(Value::from),
+            proptest::sample::select(vec!["http", "grpc", "GET", "s", "ENDPOINTS"]).prop_map(Value::from),
+            Just(json!({})),
+            Just(json!([])),
+            Just(json!({ "http": {}, "exact": "a", "unit": "ms" })),
+            Just(json!([[], {}, 1])),
+        ],
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_is_what_the_types_say_and_what_is_refused_says_where(
+        which in 0usize..3,
+        spoilt in proptest::collection::vec((any::<usize>(), instead()), 0..6),
+    ) {
+        let (kind, mut spec) = whole()[which].clone();
+        spoilt.into_iter().for_each(|(place, instead)| spoil(&mut spec, place, instead));
+        let body = Body::parse(json!({ "spec": spec }).to_string().as_bytes()).unwrap();
+        match body.spec(kind) {
+            Ok(read) => prop_assert_eq!(read, serde_json::from_value(json!({ kind.as_str(): spec })).unwrap()),
+            Err(refusal) => {
+                let mut told = refusal.message.split("; ");
+                prop_assert!(told.all(|one| one.starts_with("spec")), "{}", refusal.message);
+            }
+        }
     }
 }
