@@ -6,15 +6,18 @@ mod body;
 mod json;
 mod percent;
 mod query;
+mod wish;
 
 pub use body::Body;
 pub use query::{Query, account};
+pub use wish::{Creation, Replacement};
 
 use crate::app::App;
 use crate::caller::caller;
 use crate::error::{ApiError, Exception};
 use crate::routes::{Operation, name_member};
 use axum::http::Method;
+use mesh_core::rules::limits;
 use mesh_core::{Caller, Kind, MeshKey, Name, ResourceId};
 use uuid::Uuid;
 
@@ -111,15 +114,12 @@ fn names(operation: Operation, path: &str) -> Result<Vec<Name>, ApiError> {
 fn name(member: &str, text: &str) -> Result<Name, ApiError> {
     match text {
         "" => Err(ApiError::bad_request(format!("{member}: must not be empty"))),
+        // The model bounds every name but a virtual service's.
+        text if member != name_member(Kind::VirtualService) && !limits::NAME.contains(&text.chars().count()) => {
+            let (given, most) = (text.chars().count(), limits::NAME.end());
+            Err(ApiError::bad_request(format!("{member}: has {given} characters, may have {most} at most")))
+        }
         text if text.contains('/') => Err(ApiError::bad_request(format!("{member}: must not contain `/`"))),
         text => Ok(Name::from(text)),
-    }
-}
-
-impl Body {
-    /// The name of a resource to be created.
-    pub fn name(&mut self, kind: Kind) -> Result<Name, ApiError> {
-        let member = name_member(kind);
-        name(&member, &self.required::<String>(&member)?)
     }
 }

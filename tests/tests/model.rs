@@ -8,13 +8,26 @@
 //! - it is refused without a required member, with an unknown member of a union, with an unknown value;
 //! - [`mesh_core::rules::check`] accepts it at its bounds and names the right place beyond them.
 //!
+//! And all of it again from outside, through HTTP, with the inputs and the answers of every operation: `http.rs`.
+//!
 //! Some samples break rules that the model does not know, such as exactly one route in a route's spec. `samples.rs` knows
 //! these few places; [`STRICTER`] lists the bounds that ours are narrower than, each with its reason.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "what is not as expected fails the test, with a message")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what is not as expected fails the test, with a message"
+)]
 
+#[path = "model/answers.rs"]
+mod answers;
 #[path = "model/bounds.rs"]
 mod bounds;
+#[path = "model/http.rs"]
+mod http;
+#[path = "model/inputs.rs"]
+mod inputs;
 #[path = "model/operations.rs"]
 mod operations;
 #[path = "model/samples.rs"]
@@ -167,6 +180,36 @@ fn a_list_in_place_of_a_structure_is_refused_where_it_is() {
         });
     }
     assert!(asked > 1000, "only {asked} lists asked for");
+}
+
+#[test]
+fn everything_that_does_not_fit_is_told_at_once() {
+    let model = Model::find();
+    let mut broken = 0;
+    for (kind, root, sample) in samples(&model, Walk::Acceptable) {
+        let mut places = Vec::new();
+        samples::visit(&model, &root, &sample.value, &mut |at, _, value| {
+            if !value.is_object() && !value.is_array() {
+                places.push(at.clone());
+            }
+        });
+        let mut spec = sample.value.clone();
+        places.iter().for_each(|at| *at.of(&mut spec) = json!([[1]]));
+        if places.is_empty() {
+            continue;
+        }
+        let message = requested(kind, &spec).unwrap_err().message;
+        let told: Vec<_> = message.split("; ").map(|one| one.split(": ").next().unwrap().to_owned()).collect();
+        let expected: Vec<_> = places.iter().map(|at| format!("spec{at}")).collect();
+        assert_eq!(sorted(told), sorted(expected), "{kind} {sample}");
+        broken += places.len();
+    }
+    assert!(broken > 1000, "only {broken} places broken");
+}
+
+fn sorted(mut texts: Vec<String>) -> Vec<String> {
+    texts.sort();
+    texts
 }
 
 #[test]

@@ -30,14 +30,13 @@ pub async fn list(app: &App, request: Request) -> Result<Response, ApiError> {
 pub async fn tag(app: &App, mut request: Request) -> Result<Response, ApiError> {
     let (mesh, target) = resource(&request)?;
     let tags = request.body()?.tags()?;
-    let tags = tags.ok_or_else(|| ApiError::bad_request("tags: missing from the body"))?;
     change(app, &mesh, Command { target, change: Change::Tag(tags) }, &request).await
 }
 
 /// `PUT /untag?resourceArn=`: takes tags away; keys that are not there do not matter.
 pub async fn untag(app: &App, mut request: Request) -> Result<Response, ApiError> {
     let (mesh, target) = resource(&request)?;
-    let keys = request.body()?.required("tagKeys")?;
+    let keys = request.body()?.tag_keys()?;
     change(app, &mesh, Command { target, change: Change::Untag(keys) }, &request).await
 }
 

@@ -3,7 +3,7 @@
 use super::{about, answer, shape::Data};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::request::Request;
+use crate::request::{Replacement, Request};
 use axum::response::Response;
 use mesh_core::{Change, Command, Kind};
 
@@ -12,8 +12,7 @@ pub async fn update(app: &App, kind: Kind, mut request: Request) -> Result<Respo
     let mesh = request.changed_mesh(kind)?;
     let target = request.target(kind)?;
     about(&mesh, &target);
-    let mut body = request.body()?;
-    let (spec, token) = (body.spec(kind)?, body.token()?);
+    let Replacement { spec, token } = request.body()?.replacement(kind)?;
     let command = Command { target, change: Change::Update { spec, token } };
     let resource = app.change(&mesh, &command, request.asker()).await?;
     answer(&Data::active(app.home(), &mesh, &resource))

@@ -63,6 +63,10 @@ async fn a_field_of_the_wrong_shape_is_named() {
         (json!({ "virtualNodeName": "a/b", "spec": {} }), "virtualNodeName: "),
         (json!({ "spec": {} }), "virtualNodeName: missing from the body"),
         (
+            json!({ "virtualNodeName": "a b", "spec": 7 }),
+            "virtualNodeName: is `a b`, may have letters, digits, `-`, `_` only; spec: is ",
+        ),
+        (
             json!({ "virtualNodeName": "y", "spec": { "serviceDiscovery": { "dns": { "hostname": "a" }, "awsCloudMap": {} } } }),
             "spec.serviceDiscovery",
         ),
@@ -77,11 +81,12 @@ async fn a_field_of_the_wrong_shape_is_named() {
 }
 
 #[tokio::test]
-async fn an_empty_body_lacks_its_first_member() {
+async fn an_empty_body_lacks_every_member_it_must_have() {
     let api = Api::with_one_of_each().await;
     for sample in &SAMPLES {
         let message = put_raw(&api, sample.collection, Body::empty()).await;
-        assert_eq!(message, format!("{}Name: missing from the body", sample.kind));
+        let spec = if sample.kind == "mesh" { "" } else { "; spec: missing from the body" };
+        assert_eq!(message, format!("{}Name: missing from the body{spec}", sample.kind));
         if sample.kind != "mesh" {
             assert_eq!(put_raw(&api, sample.item, Body::empty()).await, "spec: missing from the body");
         }
@@ -156,6 +161,23 @@ async fn a_known_path_with_another_method_says_which_it_has() {
             let message = answer.refused(400, "BadRequestException");
             assert!(message.contains(method.as_str()), "{message}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_name_in_a_path_has_the_models_length() {
+    let api = Api::with_one_of_each().await;
+    let (long, longest) = ("a".repeat(256), "a".repeat(255));
+    for path in [
+        format!("/meshes/{long}"),
+        format!("/meshes/{long}/virtualNodes"),
+        format!("/meshes/m/virtualRouter/{long}/routes/x"),
+    ] {
+        let message = api.get(&path).await.refused(400, "BadRequestException");
+        assert!(message.ends_with("Name: has 256 characters, may have 255 at most"), "{message}");
+    }
+    for path in [format!("/meshes/{longest}"), format!("/meshes/m/virtualServices/{long}")] {
+        api.get(&path).await.refused(404, "NotFoundException");
     }
 }
 

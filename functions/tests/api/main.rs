@@ -8,6 +8,7 @@
 
 mod api;
 mod bad_input;
+mod definitions;
 mod grid;
 mod integrity;
 mod lists;

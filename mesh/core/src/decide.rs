@@ -3,6 +3,8 @@
 //! A pure function of the folded mesh, the wish and the moment. The log is asked afterwards to append the events only if
 //! nothing else happened meanwhile; if something did, the wish is decided again.
 
+mod ports;
+
 use crate::command::{Change, Command, Context};
 use crate::event::Event;
 use crate::rejection::Rejection;
@@ -52,7 +54,7 @@ fn create(
     let mut violations = rules::check_name(target);
     violations.extend(rules::check(spec));
     violations.extend(rules::check_tags(tags));
-    refuse_if_any(violations)?;
+    refuse_with_all(violations, state, target, spec)?;
     if target.kind != Kind::Mesh {
         existing_mesh(state)?;
     }
@@ -67,6 +69,7 @@ fn create(
         };
     }
     refer_to_existing(state, spec)?;
+    refuse_if_any(ports::check(state, target, spec))?;
     if tags.len() > MAX_TAGS {
         return Err(Rejection::TooManyTags { id: target.clone(), count: tags.len(), limit: MAX_TAGS });
     }
@@ -93,12 +96,13 @@ fn update(
     token: Option<&str>,
     context: &Context,
 ) -> Result<Decision, Rejection> {
-    refuse_if_any(rules::check(spec))?;
+    refuse_with_all(rules::check(spec), state, target, spec)?;
     let before = existing(state, target)?;
     if before.spec == *spec {
         return Ok(Decision { events: Vec::new(), answer: before.clone() });
     }
     refer_to_existing(state, spec)?;
+    refuse_if_any(ports::check(state, target, spec))?;
     let event = Event::Updated { resource: target.clone(), spec: spec.clone(), token: token.map(str::to_owned) };
     Ok(one(before, event, context))
 }
@@ -135,6 +139,7 @@ fn tag(state: &MeshState, target: &ResourceId, tags: &Tags, context: &Context) -
 }
 
 fn untag(state: &MeshState, target: &ResourceId, keys: &[String], context: &Context) -> Result<Decision, Rejection> {
+    refuse_if_any(rules::check_tag_keys(keys))?;
     let before = existing(state, target)?;
     let gone: Vec<String> = keys.iter().filter(|key| before.tags.contains_key(*key)).cloned().collect();
     if gone.is_empty() {
@@ -150,6 +155,22 @@ fn one(before: &Resource, event: Event, context: &Context) -> Decision {
 
 fn refuse_if_any(violations: Vec<Violation>) -> Result<(), Rejection> {
     if violations.is_empty() { Ok(()) } else { Err(Rejection::Invalid(violations)) }
+}
+
+/// Refuses where rules are broken, and then tells as well what else the mesh would refuse the spec for.
+fn refuse_with_all(
+    mut violations: Vec<Violation>,
+    state: &MeshState,
+    target: &ResourceId,
+    spec: &Spec,
+) -> Result<(), Rejection> {
+    if !violations.is_empty() {
+        let others = ports::check(state, target, spec);
+        let others: Vec<_> =
+            others.into_iter().filter(|it| violations.iter().all(|told| told.path != it.path)).collect();
+        violations.extend(others);
+    }
+    refuse_if_any(violations)
 }
 
 /// A resource that must exist, and its mesh with it.

@@ -67,18 +67,31 @@ pub fn check_name(id: &ResourceId) -> Vec<Violation> {
 
 /// The broken rules of tags, but for their number, which depends on the tags that are there already.
 pub fn check_tags(tags: &Tags) -> Vec<Violation> {
-    tags.iter()
-        .flat_map(|(key, value)| {
-            collect(&format!("tags[{key}]"), |at| {
-                text::tag(&at.member("key"), key, limits::TAG_KEY);
-                text::tag(&at.member("value"), value, limits::TAG_VALUE);
-                // AWS keeps these for itself, in any spelling.
-                if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
-                    at.member("key").refuse("begins with `aws:`, which is reserved");
-                }
-            })
-        })
-        .collect()
+    let tags = tags.iter();
+    tags.flat_map(|(key, value)| collect(&format!("tags[{key}]"), |at| one_tag(at, key, value))).collect()
+}
+
+/// The broken rules of one tag of a request's list.
+pub fn check_tag(index: usize, key: &str, value: &str) -> Vec<Violation> {
+    collect("tags", |at| one_tag(&at.item(index), key, value))
+}
+
+fn one_tag(at: &Place, key: &str, value: &str) {
+    text::tag(&at.member("key"), key, limits::TAG_KEY);
+    text::tag(&at.member("value"), value, limits::TAG_VALUE);
+    // AWS keeps these for itself, in any spelling.
+    if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
+        at.member("key").refuse("begins with `aws:`, which is reserved");
+    }
+}
+
+/// The broken rules of the keys of tags that are to go. One that no tag can have is a mistake; one that is not there is not.
+pub fn check_tag_keys(keys: &[String]) -> Vec<Violation> {
+    collect("tagKeys", |at| {
+        if at.count(keys, limits::TAG_KEYS) {
+            at.each(keys, |at, key| text::tag(at, key, limits::TAG_KEY));
+        }
+    })
 }
 
 fn collect(root: &str, check: impl FnOnce(&Place)) -> Vec<Violation> {

@@ -127,6 +127,17 @@ pub fn given(commands: impl IntoIterator<Item = Command>) -> Given {
     Given { state }
 }
 
+/// The mesh `m` of account 1 as an old log may have it: these were created when fewer rules were known.
+pub fn remembered(commands: impl IntoIterator<Item = Command>) -> Given {
+    let mut state = MeshState::new(MeshKey::new("1", "m"));
+    for Command { target, change } in commands {
+        let Change::Create { spec, tags, token } = change else { panic!("not a create: {target}") };
+        let Context { uid, caller, .. } = context(state.seq());
+        fold(&mut state, Event::Created { resource: target, uid, owner: caller.account, spec, tags, token });
+    }
+    Given { state }
+}
+
 /// What is decided at the moment after `seq`.
 pub fn context(seq: u64) -> Context {
     let caller = Caller { account: "1".into(), principal: None };

@@ -117,7 +117,10 @@ impl Written {
     /// A spec that says which version it is.
     fn spec(self, version: u64) -> Value {
         match self {
-            Self::Node => json!({ "serviceDiscovery": { "dns": { "hostname": format!("v{version}.example") } } }),
+            Self::Node => json!({
+                "listeners": [{ "portMapping": { "port": 8080, "protocol": "http" } }],
+                "serviceDiscovery": { "dns": { "hostname": format!("v{version}.example") } },
+            }),
             Self::Router => json!({ "listeners": [{ "portMapping": { "port": version, "protocol": "http" } }] }),
         }
     }

@@ -32,6 +32,11 @@ impl Model {
         self.0["shapes"][exception]["error"]["httpStatusCode"].as_i64().unwrap_or_else(|| panic!("no {exception}"))
     }
 
+    /// An operation.
+    pub fn operation(&self, name: &str) -> &Value {
+        &self.0["operations"][name]
+    }
+
     /// The operations by name.
     pub fn operations(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0["operations"].as_object().unwrap().iter()
@@ -83,7 +88,22 @@ impl<'m> Shape<'m> {
         self.name
     }
 
-    /// `structure`, `list`, `string`, `integer`, `long` or `boolean`.
+    /// A member of a structure.
+    pub fn member(&self, name: &str) -> Shape<'m> {
+        self.members().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{} has no {name}", self.name)).1
+    }
+
+    /// Where a member of an operation's input goes: `uri`, `querystring`, or `body` where the model says nothing.
+    pub fn location(&self, member: &str) -> &'m str {
+        self.shape["members"][member]["location"].as_str().unwrap_or("body")
+    }
+
+    /// The member that is the whole body, where one is.
+    pub fn payload(&self) -> Option<&'m str> {
+        self.shape["payload"].as_str()
+    }
+
+    /// `structure`, `list`, `string`, `integer`, `long`, `boolean` or `timestamp`.
     pub fn kind(&self) -> &'m str {
         self.shape["type"].as_str().unwrap()
     }

@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 pub const NAME: RangeInclusive<usize> = 1..=255;
 /// `TagKey`: characters.
 pub const TAG_KEY: RangeInclusive<usize> = 1..=128;
+/// `TagKeyList`: members.
+pub const TAG_KEYS: RangeInclusive<usize> = 0..=50;
 /// `TagValue`: characters.
 pub const TAG_VALUE: RangeInclusive<usize> = 0..=256;
 

@@ -369,22 +369,57 @@ fn tls_that_would_check_nothing_is_refused() {
     refused(Kind::VirtualNode, tls(json!([])), &[at]);
 }
 
+/// A virtual node that is found by these attributes.
+fn cloud_map(attributes: &[(&str, &str)]) -> Value {
+    let attributes: Vec<_> = attributes.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+    let mut node = listener(json!({}));
+    node["serviceDiscovery"] =
+        json!({ "awsCloudMap": { "namespaceName": "n", "serviceName": "s", "attributes": attributes } });
+    node
+}
+
+#[test]
+fn cloud_map_attributes_do_not_contradict_each_other() {
+    accepted(Kind::VirtualNode, cloud_map(&[("a", "1"), ("b", "2"), ("a", "1")]));
+    let at = "spec.serviceDiscovery.awsCloudMap.attributes[2].value";
+    refused(Kind::VirtualNode, cloud_map(&[("a", "1"), ("b", "2"), ("a", "2")]), &[at]);
+}
+
+#[test]
+fn service_discovery_finds_a_listener() {
+    let mut node = cloud_map(&[]);
+    accepted(Kind::VirtualNode, node.clone());
+    node["listeners"] = json!([]);
+    refused(Kind::VirtualNode, node, &["spec.serviceDiscovery"]);
+    accepted(Kind::VirtualNode, listener(json!({})));
+}
+
 #[test]
 fn cloud_map_attributes_are_not_its_own() {
-    let attribute = |key: &str, value: &str| {
-        json!({ "serviceDiscovery": { "awsCloudMap": { "namespaceName": "n", "serviceName": "s",
-            "attributes": [{ "key": key, "value": value }] } } })
-    };
+    let attribute = |key: &str, value: &str| cloud_map(&[(key, value)]);
     let at = "spec.serviceDiscovery.awsCloudMap.attributes[0]";
     accepted(Kind::VirtualNode, attribute("color", "light blue"));
-    refused(Kind::VirtualNode, attribute("AWS_INSTANCE_PORT", "80"), &[&format!("{at}.key")]);
+    accepted(Kind::VirtualNode, attribute("AWS_TEAM", "80"));
+    for key in [
+        "AWS_INSTANCE_PORT",
+        "AWS_INSTANCE_IPV4",
+        "AWS_ALIAS_DNS_NAME",
+        "AWS_EC2_INSTANCE_ID",
+        "AWS_INIT_HEALTH_STATUS",
+    ] {
+        refused(Kind::VirtualNode, attribute(key, "80"), &[&format!("{at}.key")]);
+    }
     refused(Kind::VirtualNode, attribute("a b", "x"), &[&format!("{at}.key")]);
     refused(Kind::VirtualNode, attribute("a", " x"), &[&format!("{at}.value")]);
 }
 
 #[test]
 fn hosts_are_hosts() {
-    let dns = |host: &str| json!({ "serviceDiscovery": { "dns": { "hostname": host } } });
+    let dns = |host: &str| {
+        let mut node = listener(json!({}));
+        node["serviceDiscovery"] = json!({ "dns": { "hostname": host } });
+        node
+    };
     for host in ["cart", "cart.shop.local.", "10.0.0.1", "fd00::1", "a_b.local"] {
         accepted(Kind::VirtualNode, dns(host));
     }
@@ -491,6 +526,18 @@ fn tags_are_text_and_not_those_of_aws() {
         assert_eq!(told(key, ""), ["key"], "{key:?}");
     }
     assert_eq!(told("k", "a\0"), ["value"]);
+}
+
+#[test]
+fn keys_of_tags_that_are_to_go_are_keys() {
+    let told = |keys: &[&str]| {
+        let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
+        check_tag_keys(&keys).into_iter().map(|it| it.path).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&["a", "aws:a", &"k".repeat(128)]), Vec::<String>::new());
+    assert_eq!(told(&[]), Vec::<String>::new());
+    assert_eq!(told(&["a", "", "a\tb", &"k".repeat(129)]), ["tagKeys[1]", "tagKeys[2]", "tagKeys[3]"]);
+    assert_eq!(told(&["k"; 51]), ["tagKeys"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Virtual nodes. A listener without service discovery is accepted: App Mesh's own answer is not known (§9.6), and such a
-//! node is visible and harmless.
+//! node is visible and harmless. Service discovery without a listener is refused, as App Mesh did.
 
 use super::place::Place;
 use super::{discovery, limits, listener, logging, text, tls};
@@ -15,7 +15,11 @@ pub(super) fn check(at: &Place, spec: &VirtualNodeSpec) {
     listener::check_distinct(listeners, spec.listeners.iter().map(|listener| listener.port_mapping));
     logging::check(&at.member("logging"), spec.logging.as_ref());
     if let Some(found_by) = &spec.service_discovery {
-        discovery::check(&at.member("serviceDiscovery"), found_by);
+        let at = &at.member("serviceDiscovery");
+        discovery::check(at, found_by);
+        if spec.listeners.is_empty() {
+            at.refuse("is given and there is no listener: Service Discovery can't be set without a listener.");
+        }
     }
 }
 

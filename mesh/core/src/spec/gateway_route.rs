@@ -179,6 +179,15 @@ structure! {
 }
 
 impl GatewayRouteSpec {
+    /// The member that says what the route is, by its JSON name; the first where rules are broken and there are several.
+    pub const fn member(&self) -> &'static str {
+        match self {
+            Self { http_route: Some(_), .. } => "httpRoute",
+            Self { http2_route: Some(_), .. } => "http2Route",
+            _ => "grpcRoute",
+        }
+    }
+
     /// The virtual service traffic goes to, whatever the protocol.
     pub fn target(&self) -> Option<&GatewayRouteTarget> {
         match self {

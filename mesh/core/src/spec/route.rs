@@ -181,6 +181,16 @@ enumeration! {
 }
 
 impl RouteSpec {
+    /// The member that says what the route is, by its JSON name; the first where rules are broken and there are several.
+    pub const fn member(&self) -> &'static str {
+        match self {
+            Self { http_route: Some(_), .. } => "httpRoute",
+            Self { http2_route: Some(_), .. } => "http2Route",
+            Self { grpc_route: Some(_), .. } => "grpcRoute",
+            _ => "tcpRoute",
+        }
+    }
+
     /// Where the traffic goes, whatever the protocol.
     pub fn targets(&self) -> &[WeightedTarget] {
         let action = match self {
