@@ -1,6 +1,6 @@
 //! A relay whose table cannot be reached, or could not for a while.
 
-use crate::bed::{Running, eventually, json_lines};
+use crate::bed::{Running, eventually, json_lines, soon};
 use crate::envoy::{DELTA, Envoy, SOTW, app};
 use crate::network::Network;
 use crate::table::Table;
@@ -141,7 +141,7 @@ async fn a_mesh_that_makes_no_sense_keeps_no_other_from_being_served() {
     assert_eq!(relay.metric("remesh_unreadable_meshes_total").await, Some(1.0));
     assert!(relay.said().contains("a mesh cannot be read"));
     let head = table.add_backend("one").await;
-    crate::bed::eventually("the other mesh goes on", async || {
+    eventually("the other mesh goes on", async || {
         let (_, served) = relay.get("/snapshot?node=mesh/shop/virtualNode/web").await;
         (served["seq"] == head).then_some(())
     })
