@@ -221,7 +221,7 @@ async fn nothing_stays_of_checkpoints_that_were_replaced() {
 
 /// `docs/cost.md` computes from what is counted here.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_follower_of_hundreds_of_meshes_asks_one_question_a_second() {
+async fn an_idle_follower_of_hundreds_of_meshes_asks_four_questions_a_second() {
     const MESHES: u128 = 200;
     const WINDOW: u32 = 6;
     let Some((proxy, log)) = bed("idle").await else { return };
@@ -235,7 +235,7 @@ async fn an_idle_follower_of_hundreds_of_meshes_asks_one_question_a_second() {
     assert!(tokio::time::timeout(Duration::from_secs(1) * WINDOW, follower.next()).await.is_err());
     let calls = proxy.calls() - before;
     println!("{calls} calls in {WINDOW} s at rest, {MESHES} meshes");
-    assert!((1..=WINDOW + 1).contains(&calls), "{calls} calls in {WINDOW} s");
+    assert!((1..=4 * WINDOW + 1).contains(&calls), "{calls} calls in {WINDOW} s");
 }
 
 /// Bytes that cannot be compressed, the same every time.

@@ -22,12 +22,21 @@ const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 /// How long a stream that cannot be read is left alone.
 const STREAM_REST: Duration = Duration::from_secs(60);
 
+/// How often a follower looks at rest where a look is cheap, and how much longer it waits for each page of heads (4 KiB,
+/// half a read unit): so that a month at rest costs no more than about $2.30 a follower (`docs/cost.md`).
+const CHEAP: Duration = Duration::from_millis(250);
+const A_PAGE: Duration = Duration::from_millis(70);
+
+/// How many heads a page has.
+const HEADS: usize = 80;
+
 /// How often a follower looks whether anything has moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// While things happen.
     pub busy: Duration,
-    /// When nothing has happened for a while; in between it slows down by and by.
+    /// At most, when nothing has happened for a while; in between it slows down by and by. Where there are few meshes a
+    /// look costs little, and it looks more often than that.
     pub idle: Duration,
 }
 
@@ -131,7 +140,7 @@ impl Ahead {
             self.waker.moved();
             return self.read(behind).await;
         }
-        match self.waker.wait(&self.log).await {
+        match self.waker.wait(&self.log, self.heads.len()).await {
             Moved::To(heads) => self.know(heads),
             Moved::Ask { consistent } => self.know(query::heads(&self.log, consistent).await?),
         }
@@ -225,7 +234,7 @@ impl Waker {
         self.interval = self.pace.busy;
     }
 
-    async fn wait(&mut self, log: &DynamoLog) -> Moved {
+    async fn wait(&mut self, log: &DynamoLog, meshes: usize) -> Moved {
         let interval = self.interval;
         // By an eighth each time: from often to seldom in some seconds.
         self.interval = (interval * 9 / 8).clamp(self.pace.busy.min(self.pace.idle), self.pace.idle);
@@ -241,7 +250,29 @@ impl Waker {
                 }
             }
         }
-        tokio::time::sleep(interval).await;
+        tokio::time::sleep(interval.min(affordable(meshes))).await;
         Moved::Ask { consistent: false }
+    }
+}
+
+/// How long to wait at rest before the heads of so many meshes are looked at again.
+fn affordable(meshes: usize) -> Duration {
+    let pages = u32::try_from(meshes / HEADS + 1).unwrap_or(u32::MAX);
+    A_PAGE.saturating_mul(pages).max(CHEAP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_at_rest_stays_affordable_however_many_meshes_there_are() {
+        const MONTH: f64 = 2_592_000.0;
+        for meshes in [0, 1, 79, 80, 300, 1000, 10_000, usize::MAX] {
+            let units = 0.5 * (meshes / HEADS + 1) as f64;
+            let dollars = MONTH / affordable(meshes).as_secs_f64() * units * 0.125 / 1_000_000.0;
+            assert!(dollars < 2.5 || meshes == usize::MAX, "{meshes} meshes: ${dollars}");
+        }
+        assert_eq!(affordable(80), CHEAP, "few meshes are looked at often");
     }
 }
