@@ -37,7 +37,7 @@ impl Stream {
 
     /// The next answer, acknowledged: names and versions sent, and names removed.
     async fn next(&mut self) -> (HashMap<String, String>, Vec<String>) {
-        let answer = tokio::time::timeout(Duration::from_secs(10), self.answers.message()).await;
+        let answer = tokio::time::timeout(Duration::from_secs(30), self.answers.message()).await;
         let answer = answer.expect("an answer comes").expect("the stream goes on").expect("the stream is open");
         let acknowledgement = DeltaDiscoveryRequest {
             type_url: answer.type_url.clone(),

@@ -67,16 +67,17 @@ struct Feed {
 
 impl Feed {
     async fn run(&self, kept: Kept) -> Result<(), Over> {
-        let cursor = self.load(kept).await?;
-        self.follow(cursor).await
+        let (cursor, passed) = self.load(kept).await?;
+        self.follow(cursor, passed).await
     }
 
     async fn tell(&self, news: News) -> Result<(), Over> {
         self.news.send(news).await.map_err(|_| Over)
     }
 
-    /// Tells everything the log holds, however long that takes; meanwhile what was kept.
-    async fn load(&self, kept: Kept) -> Result<Cursor, Over> {
+    /// Tells everything the log holds, however long that takes; meanwhile what was kept. Answers how far that is, and which
+    /// meshes were passed over.
+    async fn load(&self, kept: Kept) -> Result<(Cursor, Cursor), Over> {
         let (mut loaded, mut passed) = (HashMap::new(), Cursor::new());
         let mut offer = Some(kept).filter(|kept| !kept.states.is_empty());
         let mut wait = RETRY.0;
@@ -100,10 +101,10 @@ impl Feed {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(RETRY.1);
         }
-        let mut cursor = passed;
+        let mut cursor = passed.clone();
         cursor.extend(loaded.iter().map(|(key, state): (&MeshKey, &MeshState)| (key.clone(), state.seq())));
         self.tell(News::Loaded(loaded.into_values().collect())).await?;
-        Ok(cursor)
+        Ok((cursor, passed))
     }
 
     /// What is loaded stays loaded when another mesh fails.
@@ -123,16 +124,18 @@ impl Feed {
         Ok(())
     }
 
-    async fn follow(&self, mut cursor: Cursor) -> Result<(), Over> {
+    /// Follows on. Of a mesh that was passed over nothing is told any more: what comes does not go with what is known.
+    async fn follow(&self, mut cursor: Cursor, mut passed: Cursor) -> Result<(), Over> {
         let mut follower = self.log.follow(cursor.clone());
         // Where the log was when it came back, until that is reached.
         let mut goal: Option<Cursor> = None;
         let mut wait = RETRY.0;
         loop {
             match follower.next().await {
-                Ok(records) => {
+                Ok(mut records) => {
                     wait = RETRY.0;
                     cursor.extend(records.iter().map(|record| (record.mesh.clone(), record.seq)));
+                    records.retain(|record| !passed.contains_key(&record.mesh));
                     self.tell(News::Records(records)).await?;
                 }
                 Err(error) => {
@@ -141,7 +144,9 @@ impl Feed {
                     self.tell(News::Away).await?;
                     let heads = self.heads(&mut wait).await;
                     if matches!(error, LogError::Damaged(_)) {
-                        self.pass_over(&heads, &mut cursor).await;
+                        let senseless = self.senseless(&heads, &cursor).await;
+                        cursor.extend(senseless.clone());
+                        passed.extend(senseless);
                     }
                     goal = Some(heads);
                     // Anew: this one may have more errors in store, of the time that is over.
@@ -155,16 +160,18 @@ impl Feed {
         }
     }
 
-    /// Passes over the meshes whose tails make no sense.
-    async fn pass_over(&self, heads: &Cursor, cursor: &mut Cursor) {
+    /// The meshes whose tails make no sense, and how far those go.
+    async fn senseless(&self, heads: &Cursor, cursor: &Cursor) -> Cursor {
+        let mut passed = Cursor::new();
         for (mesh, head) in heads {
             let had = cursor.get(mesh).copied().unwrap_or(0);
             if had < *head
                 && let Err(LogError::Damaged(why)) = self.log.read(mesh, had).await
             {
-                pass(mesh.clone(), *head, &why, cursor);
+                pass(mesh.clone(), *head, &why, &mut passed);
             }
         }
+        passed
     }
 
     /// Waits until the log answers, and longer each time as long as nothing comes from it.
@@ -180,10 +187,10 @@ impl Feed {
     }
 }
 
-fn pass(mesh: MeshKey, head: u64, why: &str, cursor: &mut Cursor) {
+fn pass(mesh: MeshKey, head: u64, why: &str, passed: &mut Cursor) {
     tracing::error!(%mesh, head, error = why, "a mesh cannot be read; it stays as it was, and the others go on");
     metrics::counter!("remesh_unreadable_meshes_total").increment(1);
-    cursor.insert(mesh, head);
+    passed.insert(mesh, head);
 }
 
 fn is_reached(goal: &Cursor, cursor: &Cursor) -> bool {
