@@ -8,7 +8,7 @@
 //! arrive together are folded together and published once. A snapshot with the content of the one before is not
 //! published at all.
 //!
-//! What the log holds comes from a task beside it ([`feed`]), so that a log that is away keeps nobody waiting. Questions
+//! What the log holds comes from a task beside it (`feed`), so that a log that is away keeps nobody waiting. Questions
 //! wait until everything has been folded, unless an earlier run left its folds on this machine ([`Copies`]) and the log
 //! cannot be read: then those are served, and [`World::standing`] says how old they are.
 //!
