@@ -1,7 +1,8 @@
 //! The clients people have: aws-sdk-appmesh, the AWS CLI, boto3 and Terraform, unmodified, against a whole system.
 //!
 //! Each performs all 38 operations on `clients/definitions.json`, a mesh that uses nearly every field there is; Terraform
-//! keeps to what it manages. Nothing is replaced here but the service endpoint's address.
+//! keeps to what it manages, and the AWS CLI performs the examples of its own documentation besides. Nothing is replaced
+//! here but the service endpoint's address.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +14,8 @@
 mod boto3;
 #[path = "clients/cli.rs"]
 mod cli;
+#[path = "clients/examples.rs"]
+mod examples;
 #[path = "clients/raw.rs"]
 mod raw;
 #[path = "clients/sdk.rs"]
