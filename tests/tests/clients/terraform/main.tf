@@ -148,6 +148,13 @@ resource "aws_appmesh_virtual_node" "ledger" {
   mesh_name = aws_appmesh_mesh.shop.id
 
   spec {
+    listener {
+      port_mapping {
+        port     = 9000
+        protocol = "http"
+      }
+    }
+
     service_discovery {
       aws_cloud_map {
         namespace_name = "shop.local"
