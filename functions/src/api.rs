@@ -4,6 +4,7 @@ pub mod create;
 pub mod delete;
 pub mod describe;
 pub mod list;
+pub mod shares;
 pub mod tags;
 pub mod update;
 
@@ -31,6 +32,9 @@ pub async fn perform(app: &App, operation: Operation, request: Request) -> Resul
         Operation::ListTagsForResource => tags::list(app, request).await,
         Operation::TagResource => tags::tag(app, request).await,
         Operation::UntagResource => tags::untag(app, request).await,
+        Operation::ListShares => shares::list(app, request).await,
+        Operation::Share => shares::share(app, request).await,
+        Operation::Unshare => shares::unshare(app, request).await,
     }
 }
 

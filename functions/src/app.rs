@@ -10,9 +10,11 @@ mod warm;
 use crate::error::{ApiError, Exception};
 use mesh_core::resource::Home;
 use mesh_core::{
-    AccountId, Caller, Command, Context, Decision, Entry, MeshKey, MeshState, Record, Resource, Seq, Timestamp,
+    AccountId, Caller, Change, Command, Context, Decision, Entry, Kind, MeshKey, MeshState, Quota, Quotas, Record,
+    Resource, Seq, Timestamp,
 };
 use mesh_log::{AppendError, EventLog, LogError};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
@@ -32,6 +34,18 @@ pub struct AppConfig {
     pub account: AccountId,
     /// The region ARNs name.
     pub region: String,
+    /// Access keys of callers who belong to other accounts. A signature names its key and is not verified here.
+    pub access_keys: BTreeMap<String, AccountId>,
+    /// How many there may be of what.
+    pub quotas: Quotas,
+}
+
+impl AppConfig {
+    /// One account for every caller, and the default quotas.
+    pub fn new(account: impl Into<AccountId>, region: impl Into<String>) -> Self {
+        let (account, region) = (account.into(), region.into());
+        Self { account, region, access_keys: BTreeMap::new(), quotas: Quotas::default() }
+    }
 }
 
 /// Everything the operations share. Cloning it makes another handle.
@@ -41,6 +55,8 @@ pub struct App(Arc<Shared>);
 struct Shared {
     log: Arc<dyn EventLog>,
     account: AccountId,
+    access_keys: BTreeMap<String, AccountId>,
+    quotas: Quotas,
     home: Home,
     warm: Warm,
 }
@@ -56,12 +72,14 @@ pub(crate) struct Asker {
 impl App {
     /// The API over a log.
     pub fn new(log: Arc<dyn EventLog>, config: AppConfig) -> Self {
-        let AppConfig { account, region } = config;
-        Self(Arc::new(Shared { log, account, home: Home { region }, warm: Warm::default() }))
+        let AppConfig { account, region, access_keys, quotas } = config;
+        let (home, warm) = (Home { region }, Warm::default());
+        Self(Arc::new(Shared { log, account, access_keys, quotas, home, warm }))
     }
 
-    pub(crate) fn account(&self) -> &AccountId {
-        &self.0.account
+    /// The account of a caller who was not verified, by the access key he names.
+    pub(crate) fn account_of(&self, access_key: Option<&str>) -> &AccountId {
+        access_key.and_then(|key| self.0.access_keys.get(key)).unwrap_or(&self.0.account)
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -79,26 +97,58 @@ impl App {
         seen
     }
 
-    /// The meshes of an account after a name, by name, and no more of them than asked for.
+    /// The meshes that an account has access to, by name and then owner, after a place in that order, and no more of them
+    /// than asked for.
     pub(crate) async fn meshes(
         &self,
-        owner: &AccountId,
-        after: Option<&str>,
+        account: &AccountId,
+        after: Option<(&str, &str)>,
         limit: usize,
-    ) -> Result<Vec<Arc<Resource>>, LogError> {
+    ) -> Result<Vec<(MeshKey, Arc<Resource>)>, LogError> {
+        let place = |mesh: &MeshKey| (mesh.name.clone(), mesh.owner.clone());
+        let mut heads = self.0.log.heads().await?.into_iter().collect::<Vec<_>>();
+        heads.retain(|(mesh, _)| after.is_none_or(|after| (mesh.name.as_str(), mesh.owner.as_str()) > after));
+        heads.sort_unstable_by_key(|(mesh, _)| place(mesh));
         let mut found = Vec::new();
-        for (mesh, head) in self.0.log.heads().await? {
-            if mesh.owner != *owner || after.is_some_and(|after| mesh.name.as_str() <= after) {
-                continue;
-            }
-            let warm = self.0.warm.mesh(&mesh);
-            warm.catch_up_to(&*self.0.log, &mesh, head).await?;
-            found.extend(warm.look(|state| state.mesh().cloned())?);
+        for (mesh, head) in heads {
             if found.len() >= limit {
                 break;
             }
+            match self.mesh_for(account, &mesh, head).await {
+                Ok(resource) => found.extend(resource.map(|resource| (mesh, resource))),
+                // Whether it is shared with this account cannot be told; its own meshes are shown all the same.
+                Err(error @ LogError::Damaged(_)) if mesh.owner != *account => {
+                    tracing::error!(mesh.name = %mesh.name, mesh.owner = %mesh.owner, %error, "left out of a list");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(found)
+    }
+
+    async fn mesh_for(
+        &self,
+        account: &AccountId,
+        mesh: &MeshKey,
+        head: Seq,
+    ) -> Result<Option<Arc<Resource>>, LogError> {
+        let warm = self.0.warm.mesh(mesh);
+        warm.catch_up_to(&*self.0.log, mesh, head).await?;
+        warm.look(|state| state.mesh().filter(|_| state.is_open_to(account)).cloned())
+    }
+
+    /// How many meshes an account owns, or more: those that were deleted are told apart only where it matters.
+    async fn count_meshes(&self, owner: &AccountId) -> Result<usize, LogError> {
+        let mut heads = self.0.log.heads().await?;
+        heads.retain(|mesh, _| mesh.owner == *owner);
+        if heads.len() < self.0.quotas.limit(Quota::MeshesPerAccount) {
+            return Ok(heads.len());
+        }
+        let mut count = 0;
+        for (mesh, head) in heads {
+            count += usize::from(self.mesh_for(owner, &mesh, head).await?.is_some());
+        }
+        Ok(count)
     }
 
     /// Changes a mesh, and answers the resource as it is afterwards.
@@ -124,7 +174,12 @@ impl App {
         for attempt in 0..TRIES {
             warm.catch_up(&*self.0.log, mesh).await?;
             let now = now();
-            let context = Context { now, uid: Uuid::new_v4(), caller: by.caller.clone() };
+            let meshes = match (command.target.kind, &command.change) {
+                (Kind::Mesh, Change::Create { .. }) => self.count_meshes(&mesh.owner).await?,
+                _ => 0,
+            };
+            let (uid, caller) = (Uuid::new_v4(), by.caller.clone());
+            let context = Context { now, uid, caller, quotas: self.0.quotas, meshes };
             let decide = |state: &MeshState| (state.seq(), mesh_core::decide(state, command, &context));
             let (seq, decision) = warm.look(decide)?;
             let Decision { events, answer } = decision?;

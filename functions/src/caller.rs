@@ -1,11 +1,12 @@
 //! Who is calling. A host in front of which signatures are verified says who ([`Verified`]). Without one any credentials
-//! are accepted, and none: the account is the deployment's, and the access key that a signature names is noted as the
-//! principal, unverified. Nothing of a signature is ever traced.
+//! are accepted, and none: the access key that a signature names is noted as the principal, unverified, and the account
+//! is the one that the deployment gives the key, else its own. Nothing of a signature is ever traced.
 
+use crate::app::App;
 use crate::request::Query;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use mesh_core::{AccountId, Caller};
+use mesh_core::Caller;
 
 /// A caller whose signature was verified before the request came here. A host that knows puts it into the request's
 /// extensions; nothing a client can send becomes one.
@@ -13,10 +14,13 @@ use mesh_core::{AccountId, Caller};
 pub struct Verified(pub Caller);
 
 /// The caller of a request.
-pub fn caller(account: &AccountId, parts: &Parts, query: &Query) -> Caller {
+pub fn caller(app: &App, parts: &Parts, query: &Query) -> Caller {
     match parts.extensions.get() {
         Some(Verified(caller)) => caller.clone(),
-        None => Caller { account: account.clone(), principal: principal(&parts.headers, query).map(str::to_owned) },
+        None => {
+            let principal = principal(&parts.headers, query);
+            Caller { account: app.account_of(principal).clone(), principal: principal.map(str::to_owned) }
+        }
     }
 }
 
@@ -39,7 +43,17 @@ fn credential(authorization: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AppConfig;
     use axum::http::{HeaderValue, Request};
+    use mesh_core::AccountId;
+    use mesh_log::sqlite::SqliteLog;
+    use std::sync::Arc;
+
+    fn app() -> App {
+        let mut config = AppConfig::new("1", "eu-west-1");
+        config.access_keys.insert("AKIDOTHER".into(), "2".into());
+        App::new(Arc::new(SqliteLog::in_memory().unwrap()), config)
+    }
 
     fn parts(authorization: &str) -> Parts {
         let mut parts = Request::new(()).into_parts().0;
@@ -50,7 +64,7 @@ mod tests {
     }
 
     fn principal_of(authorization: &str, query: &str) -> Option<String> {
-        caller(&AccountId::from("1"), &parts(authorization), &Query::parse(Some(query)).unwrap()).principal
+        caller(&app(), &parts(authorization), &Query::parse(Some(query)).unwrap()).principal
     }
 
     #[test]
@@ -58,7 +72,16 @@ mod tests {
         let mut parts = parts("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261122/us-east-1/lambda/aws4_request");
         let verified = Caller { account: AccountId::from("2"), principal: Some("role/deploy".into()) };
         parts.extensions.insert(Verified(verified.clone()));
-        assert_eq!(caller(&AccountId::from("1"), &parts, &Query::default()), verified);
+        assert_eq!(caller(&app(), &parts, &Query::default()), verified);
+    }
+
+    #[test]
+    fn the_account_is_the_one_that_the_access_key_was_given() {
+        for (key, account) in [("AKIDOTHER", "2"), ("AKIDEXAMPLE", "1")] {
+            let parts = parts(&format!("AWS4-HMAC-SHA256 Credential={key}/20261122/us-east-1/appmesh/aws4_request"));
+            assert_eq!(caller(&app(), &parts, &Query::default()).account, AccountId::from(account));
+        }
+        assert_eq!(caller(&app(), &parts(""), &Query::default()).account, AccountId::from("1"));
     }
 
     #[test]

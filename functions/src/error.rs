@@ -116,7 +116,11 @@ impl From<Rejection> for ApiError {
         let exception = match rejection {
             Rejection::Invalid(_) => Exception::BadRequest,
             Rejection::NotPresent { .. } | Rejection::MeshNotPresent(_) | Rejection::Missing(_) => Exception::NotFound,
-            Rejection::AlreadyExists { .. } => Exception::Conflict,
+            Rejection::AlreadyExists { .. } | Rejection::TokenUsed(_) => Exception::Conflict,
+            Rejection::NotShared { .. } | Rejection::OwnersOnly { .. } | Rejection::MadeByAnother { .. } => {
+                Exception::Forbidden
+            }
+            Rejection::LimitExceeded { .. } => Exception::LimitExceeded,
             Rejection::MeshNotEmpty { .. } | Rejection::NotEmpty { .. } | Rejection::InUse { .. } => {
                 Exception::ResourceInUse
             }

@@ -35,7 +35,8 @@ pub async fn serve_api() -> Result<(), Error> {
     diagnostics::start();
     let environment = Environment::read(|name| std::env::var(name).ok())?;
     let connected = environment.connect().await;
-    let config = AppConfig { account: environment.account, region: connected.region };
+    let quotas = environment.quotas;
+    let config = AppConfig { quotas, ..AppConfig::new(environment.account, connected.region) };
     lambda_http::run(service(App::new(Arc::new(connected.log), config))).await
 }
 

@@ -33,7 +33,7 @@ use routes::Operation;
 /// The whole API.
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
-    for operation in Operation::all() {
+    for operation in Operation::all().chain(Operation::own()) {
         let handler = move |State(app): State<App>, request: Request| serve::operation(app, operation, request);
         router = router.route(&operation.path(), on(operation.filter(), handler));
     }

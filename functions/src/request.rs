@@ -14,11 +14,11 @@ pub use wish::{Creation, Replacement};
 
 use crate::app::App;
 use crate::caller::caller;
-use crate::error::{ApiError, Exception};
+use crate::error::ApiError;
 use crate::routes::{Operation, name_member};
 use axum::http::Method;
 use mesh_core::rules::limits;
-use mesh_core::{Caller, Kind, MeshKey, Name, ResourceId};
+use mesh_core::{AccountId, Caller, Kind, MeshKey, Name, ResourceId};
 use uuid::Uuid;
 
 /// A request as an operation sees it.
@@ -46,7 +46,7 @@ impl Request {
         let (parts, body) = request.into_parts();
         let mut names = names(operation, parts.uri.path())?.into_iter();
         let query = Query::parse(parts.uri.query())?;
-        let caller = caller(app.account(), &parts, &query);
+        let caller = caller(app, &parts, &query);
         let mesh = names.next();
         let parent = operation.kind().and_then(Kind::parent).and_then(|_| names.next());
         let name = if operation.kind() == Some(Kind::Mesh) { mesh.clone() } else { names.next() };
@@ -64,16 +64,10 @@ impl Request {
         Ok(MeshKey { owner, name })
     }
 
-    /// The mesh that a change names. A mesh itself is changed by its owner alone.
-    pub fn changed_mesh(&self, kind: Kind) -> Result<MeshKey, ApiError> {
-        let mesh = self.mesh()?;
-        self.owned(kind, mesh)
-    }
-
     /// The mesh that a `CreateMesh` names in its body.
     pub fn new_mesh(&self, name: Name) -> Result<MeshKey, ApiError> {
         let owner = self.query.account("meshOwner")?.unwrap_or_else(|| self.caller.account.clone());
-        self.owned(Kind::Mesh, MeshKey { owner, name })
+        Ok(MeshKey { owner, name })
     }
 
     /// The resource of this kind that the path names.
@@ -87,17 +81,14 @@ impl Request {
         self.parent.as_ref()
     }
 
+    /// The account that the path names.
+    pub fn account(&self) -> Result<AccountId, ApiError> {
+        account("accountId", self.name.as_ref().map_or("", Name::as_str))
+    }
+
     /// Takes the body.
     pub fn body(&mut self) -> Result<Body, ApiError> {
         self.body.take().ok_or_else(|| ApiError::internal("the operation has no body"))
-    }
-
-    fn owned(&self, kind: Kind, mesh: MeshKey) -> Result<MeshKey, ApiError> {
-        if kind == Kind::Mesh && mesh.owner != self.caller.account {
-            let message = format!("Account {} cannot change the meshes of account {}", self.caller.account, mesh.owner);
-            return Err(ApiError::new(Exception::Forbidden, message));
-        }
-        Ok(mesh)
     }
 }
 

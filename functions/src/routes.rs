@@ -1,4 +1,5 @@
-//! Step 1: the 38 operations, seven kinds × five verbs and three for tags. The only place with a path.
+//! Step 1: the 38 operations, seven kinds × five verbs and three for tags, and Remesh's own three for shares, which App
+//! Mesh left to AWS Resource Access Manager. The only place with a path.
 //!
 //! A kind's name is all that is needed: the collection is its plural, the member that names a resource is
 //! `<kind>Name`, the operation is verb and title. The one irregularity is App Mesh's own: routes hang under a singular,
@@ -11,7 +12,7 @@ use mesh_core::Kind;
 /// What every path begins with: the API's version.
 pub const BASE: &str = "/v20190125";
 
-/// One of the 38 operations.
+/// One of the operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// `PUT` on the collection.
@@ -30,14 +31,25 @@ pub enum Operation {
     TagResource,
     /// `PUT /untag`
     UntagResource,
+    /// `GET /meshes/{meshName}/shares`
+    ListShares,
+    /// `PUT /meshes/{meshName}/shares/{accountId}`
+    Share,
+    /// `DELETE /meshes/{meshName}/shares/{accountId}`
+    Unshare,
 }
 
 impl Operation {
-    /// Every operation.
+    /// Every operation of App Mesh.
     pub fn all() -> impl Iterator<Item = Self> {
         let verbs = [Self::Create, Self::Describe, Self::List, Self::Update, Self::Delete];
         let grid = Kind::ALL.into_iter().flat_map(move |kind| verbs.map(|verb| verb(kind)));
         grid.chain([Self::ListTagsForResource, Self::TagResource, Self::UntagResource])
+    }
+
+    /// Every operation that App Mesh did not have.
+    pub fn own() -> impl Iterator<Item = Self> {
+        [Self::ListShares, Self::Share, Self::Unshare].into_iter()
     }
 
     /// The name in the service model, `CreateVirtualNode`.
@@ -51,15 +63,18 @@ impl Operation {
             Self::ListTagsForResource => "ListTagsForResource".into(),
             Self::TagResource => "TagResource".into(),
             Self::UntagResource => "UntagResource".into(),
+            Self::ListShares => "ListShares".into(),
+            Self::Share => "Share".into(),
+            Self::Unshare => "Unshare".into(),
         }
     }
 
     /// The HTTP method.
     pub const fn method(self) -> Method {
         match self {
-            Self::Describe(_) | Self::List(_) | Self::ListTagsForResource => Method::GET,
-            Self::Create(_) | Self::Update(_) | Self::TagResource | Self::UntagResource => Method::PUT,
-            Self::Delete(_) => Method::DELETE,
+            Self::Describe(_) | Self::List(_) | Self::ListTagsForResource | Self::ListShares => Method::GET,
+            Self::Create(_) | Self::Update(_) | Self::TagResource | Self::UntagResource | Self::Share => Method::PUT,
+            Self::Delete(_) | Self::Unshare => Method::DELETE,
         }
     }
 
@@ -73,16 +88,19 @@ impl Operation {
             Self::ListTagsForResource => format!("{BASE}/tags"),
             Self::TagResource => format!("{BASE}/tag"),
             Self::UntagResource => format!("{BASE}/untag"),
+            Self::ListShares => format!("{BASE}/meshes/{{meshName}}/shares"),
+            Self::Share | Self::Unshare => format!("{BASE}/meshes/{{meshName}}/shares/{{accountId}}"),
         }
     }
 
-    /// The kind of resource in the path; none for the tag operations, which take an ARN.
+    /// The kind of resource in the path; none for the tag operations, which take an ARN, and for shares.
     pub const fn kind(self) -> Option<Kind> {
         match self {
             Self::Create(kind) | Self::Describe(kind) | Self::List(kind) | Self::Update(kind) | Self::Delete(kind) => {
                 Some(kind)
             }
             Self::ListTagsForResource | Self::TagResource | Self::UntagResource => None,
+            Self::ListShares | Self::Share | Self::Unshare => None,
         }
     }
 

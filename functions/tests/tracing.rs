@@ -32,7 +32,7 @@ impl Write for Traced {
 /// Creates a mesh with a secret wherever there is room for one, and asks for a node it does not have.
 async fn two_requests() {
     let log = Arc::new(SqliteLog::in_memory().expect("a log"));
-    let router = router(App::new(log, AppConfig { account: "123456789012".into(), region: "eu-west-1".into() }));
+    let router = router(App::new(log, AppConfig::new("123456789012", "eu-west-1")));
     let tags = json!([{ "key": "k", "value": "tag-5ec7e7" }]);
     let create = Request::put("/v20190125/meshes")
         .header("authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/x, SignedHeaders=host, Signature=5ec7e7")

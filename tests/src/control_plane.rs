@@ -157,7 +157,7 @@ impl ControlPlane {
 
 /// The API alone, in this process, over any log: on a free port of an address, for as long as the runtime runs.
 pub async fn serve_api(ip: IpAddr, log: Arc<dyn EventLog>) -> SocketAddr {
-    let config = AppConfig { account: "000000000000".into(), region: "us-east-1".into() };
+    let config = AppConfig::new("000000000000", "us-east-1");
     let service = TowerToHyperService::new(functions::router(App::new(log, config)));
     let listener = TcpListener::bind((ip, 0)).await.expect("the API listens");
     let addr = listener.local_addr().expect("it has an address");

@@ -12,7 +12,7 @@ pub async fn create(app: &App, kind: Kind, mut request: Request) -> Result<Respo
     let Creation { name, spec, tags, token } = request.body()?.creation(kind)?;
     let mesh = match kind {
         Kind::Mesh => request.new_mesh(name.clone())?,
-        _ => request.changed_mesh(kind)?,
+        _ => request.mesh()?,
     };
     let target = ResourceId { kind, parent: request.parent().cloned(), name };
     about(&mesh, &target);

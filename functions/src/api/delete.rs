@@ -9,7 +9,7 @@ use mesh_core::{Change, Command, Kind};
 
 /// Deletes a resource that nothing needs any more, and shows it a last time, one version on (§13.3).
 pub async fn delete(app: &App, kind: Kind, request: Request) -> Result<Response, ApiError> {
-    let mesh = request.changed_mesh(kind)?;
+    let mesh = request.mesh()?;
     let target = request.target(kind)?;
     about(&mesh, &target);
     let command = Command { target, change: Change::Delete };

@@ -5,14 +5,16 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Request;
 use axum::response::Response;
-use mesh_core::Kind;
-use mesh_core::decide::existing;
+use mesh_core::decide::{existing, may_see};
+use mesh_core::{Kind, MeshState};
 
 /// Shows a resource as it is now.
 pub async fn describe(app: &App, kind: Kind, request: Request) -> Result<Response, ApiError> {
     let mesh = request.mesh()?;
     let target = request.target(kind)?;
     about(&mesh, &target);
-    let resource = app.look(&mesh, |state| existing(state, &target).cloned()).await??;
+    let account = &request.caller.account;
+    let shown = |state: &MeshState| may_see(state, account).and_then(|()| existing(state, &target).cloned());
+    let resource = app.look(&mesh, shown).await??;
     answer(&Data::active(app.home(), &mesh, &resource))
 }

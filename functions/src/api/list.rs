@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::request::Request;
 use crate::routes::plural_member;
 use axum::response::Response;
-use mesh_core::decide::{existing, existing_mesh};
+use mesh_core::decide::{existing, existing_mesh, may_see};
 use mesh_core::{Kind, MeshKey, MeshState, Name, Rejection, Resource, ResourceId};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -22,19 +22,24 @@ pub async fn list(app: &App, kind: Kind, request: Request) -> Result<Response, A
 }
 
 async fn list_meshes(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let owner = &request.caller.account;
-    let page = Page::read(&request.query, &format!("meshes of {owner}"))?;
-    let found = app.meshes(owner, page.after(), page.limit() + 1).await?;
-    let key = |resource: &Resource| MeshKey { owner: owner.clone(), name: resource.id.name.clone() };
-    answer_page(app, Kind::Mesh, &page, &found, key)
+    let account = &request.caller.account;
+    let page = Page::read(&request.query, &format!("meshes for {account}"))?;
+    let after = page.after().and_then(|place| place.rsplit_once('/'));
+    let found = app.meshes(account, after, page.limit() + 1).await?;
+    // Several owners may have a mesh of one name.
+    let line = |(mesh, resource): (MeshKey, _)| Line { place: format!("{}/{}", mesh.name, mesh.owner), mesh, resource };
+    answer_page(app, Kind::Mesh, &page, &found.into_iter().map(line).collect::<Vec<_>>())
 }
 
 async fn list_in_mesh(app: &App, kind: Kind, request: &Request) -> Result<Response, ApiError> {
     let (mesh, parent) = (request.mesh()?, request.parent());
     Span::current().record("mesh.name", mesh.name.as_str());
     let page = Page::read(&request.query, &format!("{kind} of {mesh} {parent:?}"))?;
-    let found = app.look(&mesh, |state| resources(state, kind, parent, &page)).await??;
-    answer_page(app, kind, &page, &found, |_| mesh.clone())
+    let account = &request.caller.account;
+    let shown = |state: &MeshState| may_see(state, account).and_then(|()| resources(state, kind, parent, &page));
+    let found = app.look(&mesh, shown).await??;
+    let line = |resource: Arc<Resource>| Line { place: resource.id.name.to_string(), mesh: mesh.clone(), resource };
+    answer_page(app, kind, &page, &found.into_iter().map(line).collect::<Vec<_>>())
 }
 
 /// The resources of a page and one more, by which it is known whether another page follows.
@@ -52,15 +57,16 @@ fn resources(
     Ok(state.list(kind, parent, after.as_ref()).take(page.limit() + 1).cloned().collect())
 }
 
-fn answer_page(
-    app: &App,
-    kind: Kind,
-    page: &Page,
-    found: &[Arc<Resource>],
-    mesh: impl Fn(&Resource) -> MeshKey,
-) -> Result<Response, ApiError> {
-    let (shown, next) = page.cut(found, |resource| resource.id.name.as_str());
-    let refs = shown.iter().map(|resource| serde_json::to_value(Ref::of(app.home(), &mesh(resource), resource)));
+/// A line of a list, and its place in the list's order.
+struct Line {
+    place: String,
+    mesh: MeshKey,
+    resource: Arc<Resource>,
+}
+
+fn answer_page(app: &App, kind: Kind, page: &Page, found: &[Line]) -> Result<Response, ApiError> {
+    let (shown, next) = page.cut(found, |line| &line.place);
+    let refs = shown.iter().map(|line| serde_json::to_value(Ref::of(app.home(), &line.mesh, &line.resource)));
     let refs: Vec<Value> = refs.collect::<Result<_, _>>().map_err(|error| ApiError::internal(error.to_string()))?;
     let mut body = Map::from_iter([(plural_member(kind), Value::Array(refs))]);
     body.extend(next.map(|token| ("nextToken".to_owned(), Value::String(token))));

@@ -6,16 +6,20 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::request::{Request, account};
 use axum::response::Response;
-use mesh_core::decide::existing;
+use mesh_core::decide::{existing, may_see};
 use mesh_core::resource::parse_arn;
-use mesh_core::{Change, Command, MeshKey, ResourceId};
+use mesh_core::{Change, Command, MeshKey, MeshState, ResourceId};
 use serde_json::{Value, json};
 
 /// `GET /tags?resourceArn=`: the tags of a resource, by key.
 pub async fn list(app: &App, request: Request) -> Result<Response, ApiError> {
     let (mesh, target) = resource(&request)?;
     let page = Page::read(&request.query, &format!("tags of {mesh} {target}"))?;
-    let tags = app.look(&mesh, |state| existing(state, &target).map(|resource| resource.tags.clone())).await??;
+    let account = &request.caller.account;
+    let shown = |state: &MeshState| {
+        may_see(state, account).and_then(|()| existing(state, &target).map(|resource| resource.tags.clone()))
+    };
+    let tags = app.look(&mesh, shown).await??;
     let later = tags.into_iter().filter(|(key, _)| page.after().is_none_or(|after| key.as_str() > after));
     let found: Vec<(String, String)> = later.take(page.limit() + 1).collect();
     let (shown, next) = page.cut(&found, |(key, _)| key);

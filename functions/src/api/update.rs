@@ -9,7 +9,7 @@ use mesh_core::{Change, Command, Kind};
 
 /// Replaces a resource's whole spec, one version on; an identical one changes nothing.
 pub async fn update(app: &App, kind: Kind, mut request: Request) -> Result<Response, ApiError> {
-    let mesh = request.changed_mesh(kind)?;
+    let mesh = request.mesh()?;
     let target = request.target(kind)?;
     about(&mesh, &target);
     let Replacement { spec, token } = request.body()?.replacement(kind)?;

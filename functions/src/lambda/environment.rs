@@ -3,7 +3,7 @@
 //! Region, credentials and `AWS_ENDPOINT_URL_DYNAMODB` are the AWS SDK's to read; only what is Remesh's own is read here.
 
 use aws_config::BehaviorVersion;
-use mesh_core::AccountId;
+use mesh_core::{AccountId, Quotas};
 use mesh_log::dynamo::{Client, DynamoLog};
 
 /// How many records a mesh may be ahead of its checkpoint, unless the environment says otherwise. A cold start reads them:
@@ -19,6 +19,8 @@ pub struct Environment {
     pub account: AccountId,
     /// `REMESH_CHECKPOINT_EVERY`: how many records lie between two checkpoints.
     pub checkpoint_every: u64,
+    /// `REMESH_QUOTAS`: how many there may be of what, `NAME=NUMBER` with commas between.
+    pub quotas: Quotas,
 }
 
 /// A variable of the environment that is not as it must be.
@@ -47,6 +49,7 @@ impl Environment {
         let refused = |variable, wanted| EnvironmentError { variable, wanted };
         let table = variable("REMESH_TABLE").filter(|name| !name.is_empty());
         let account = variable("REMESH_ACCOUNT").filter(|text| is_account(text));
+        let quotas = variable("REMESH_QUOTAS").map_or(Ok(Quotas::default()), |text| text.parse());
         let every = variable("REMESH_CHECKPOINT_EVERY").map(|text| text.parse().ok().filter(|every| *every > 0));
         Ok(Self {
             table: table.ok_or_else(|| refused("REMESH_TABLE", "the name of the table that holds the event log"))?,
@@ -56,6 +59,8 @@ impl Environment {
             checkpoint_every: every
                 .unwrap_or(Some(CHECKPOINT_EVERY))
                 .ok_or_else(|| refused("REMESH_CHECKPOINT_EVERY", "a number of records above 0, or not at all"))?,
+            quotas: quotas
+                .map_err(|_| refused("REMESH_QUOTAS", "quotas as NAME=NUMBER with commas between, or not at all"))?,
         })
     }
 
@@ -83,7 +88,11 @@ mod tests {
     #[test]
     fn table_and_account_must_be_given() {
         let given = read(&[("REMESH_TABLE", "t"), ("REMESH_ACCOUNT", "123456789012")]).unwrap();
-        assert_eq!(given, Environment { table: "t".into(), account: "123456789012".into(), checkpoint_every: 500 });
+        let quotas = Quotas::default();
+        assert_eq!(
+            given,
+            Environment { table: "t".into(), account: "123456789012".into(), checkpoint_every: 500, quotas }
+        );
         assert!(
             read(&[("REMESH_TABLE", ""), ("REMESH_ACCOUNT", "123456789012")]).unwrap_err().contains("REMESH_TABLE")
         );
@@ -91,6 +100,15 @@ mod tests {
             let error = read(&[("REMESH_TABLE", "t"), ("REMESH_ACCOUNT", account)]).unwrap_err();
             assert!(error.contains("REMESH_ACCOUNT"), "{error}");
         }
+    }
+
+    #[test]
+    fn quotas_are_set_by_name() {
+        let with =
+            |quotas| read(&[("REMESH_TABLE", "t"), ("REMESH_ACCOUNT", "123456789012"), ("REMESH_QUOTAS", quotas)]);
+        let limit = with("meshes-per-account=15,virtual-nodes-per-mesh=200").unwrap().quotas;
+        assert_eq!(limit.limit(mesh_core::Quota::MeshesPerAccount), 15);
+        assert!(with("meshes=15").unwrap_err().contains("REMESH_QUOTAS"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Api {
     }
 
     pub fn over(log: Arc<dyn EventLog>) -> Self {
-        Self(router(App::new(log, AppConfig { account: ACCOUNT.into(), region: "eu-west-1".into() })))
+        Self(router(App::new(log, AppConfig::new(ACCOUNT, "eu-west-1"))))
     }
 
     /// A mesh `m` with one of every kind, all called `x` but the service, `x.local`.

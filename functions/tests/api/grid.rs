@@ -132,7 +132,7 @@ async fn the_mesh_owner_names_whose_mesh_is_meant() {
         let own = api.get(&format!("{}?meshOwner={ACCOUNT}", sample.item)).await.ok();
         assert_eq!(own, api.get(sample.item).await.ok());
         let message =
-            api.get(&format!("{}?meshOwner=210987654321", sample.item)).await.refused(404, "NotFoundException");
+            api.get(&format!("{}?meshOwner=210987654321", sample.item)).await.refused(403, "ForbiddenException");
         assert!(message.contains("210987654321"), "{message}");
         api.get(&format!("{}?meshOwner=me", sample.item)).await.refused(400, "BadRequestException");
     }

@@ -84,7 +84,7 @@ async fn an_arn_of_nothing_is_not_found_and_no_arn_is_a_bad_request() {
         for tail in ["mesh/n", "mesh/m/virtualNode/nobody", "mesh/m/virtualRouter/x/route/y"] {
             ask(&arn(tail)).await.refused(404, "NotFoundException");
         }
-        ask("arn%3Aaws%3Aappmesh%3Aeu-west-1%3A210987654321%3Amesh%2Fm").await.refused(404, "NotFoundException");
+        ask("arn%3Aaws%3Aappmesh%3Aeu-west-1%3A210987654321%3Amesh%2Fm").await.refused(403, "ForbiddenException");
         for arn in ["", "mesh%2Fm", "arn:aws:ecs:eu-west-1:123456789012:mesh/m", "arn:aws:appmesh:eu-west-1:me:mesh/m"]
         {
             ask(arn).await.refused(400, "BadRequestException");

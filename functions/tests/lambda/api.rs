@@ -25,7 +25,7 @@ impl Function {
     }
 
     fn over(log: &Watched) -> Self {
-        let config = AppConfig { account: ACCOUNT.into(), region: "eu-west-1".into() };
+        let config = AppConfig::new(ACCOUNT, "eu-west-1");
         Self(Adapter::from(service(App::new(Arc::new(log.clone()), config))))
     }
 

@@ -26,7 +26,7 @@ use std::net::SocketAddr;
 
 /// The flags of `remesh proxy`.
 #[derive(Debug, Args)]
-#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "flags are read, and refused, without AWS as well"))]
+#[cfg_attr(not(feature = "aws"), allow(dead_code, reason = "flags are read, and refused, without AWS as well"))]
 pub struct Proxy {
     /// The API: https://….lambda-url.REGION.on.aws, https://….execute-api.REGION.amazonaws.com/STAGE, or a name for one
     #[arg(value_name = "URL")]

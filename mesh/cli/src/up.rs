@@ -3,6 +3,8 @@
 use crate::diagnostics::{self, Failure, LogFormat};
 use crate::signals::Signals;
 use clap::Args;
+use mesh_core::quota::{self, NoQuota};
+use mesh_core::{AccountId, Quota, Quotas};
 use mesh_local::{Config, Running};
 use serde::Serialize;
 use std::io::Write;
@@ -33,6 +35,25 @@ pub struct Up {
     /// The AWS region in ARNs
     #[arg(long, value_name = "REGION", default_value = "us-east-1")]
     region: String,
+    /// A client that signs with this access key belongs to this account, and everybody else to --account; may be repeated.
+    /// Keys are believed, not verified
+    #[arg(long = "access-key", value_name = "KEY=ACCOUNT", value_parser = access_key)]
+    access_keys: Vec<(String, AccountId)>,
+    /// How many there may be of something, such as virtual-nodes-per-mesh=200; may be repeated
+    #[arg(long = "quota", value_name = "NAME=NUMBER", value_parser = quota_limit)]
+    quotas: Vec<(Quota, usize)>,
+}
+
+fn access_key(text: &str) -> Result<(String, AccountId), String> {
+    let (key, account) = text.split_once('=').ok_or("give KEY=ACCOUNT, such as AKIDTEAMB=111122223333")?;
+    if key.is_empty() || account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("give KEY=ACCOUNT, where the account is twelve digits".into());
+    }
+    Ok((key.to_owned(), AccountId::from(account)))
+}
+
+fn quota_limit(text: &str) -> Result<(Quota, usize), NoQuota> {
+    quota::parse(text)
 }
 
 impl Up {
@@ -55,6 +76,8 @@ impl Up {
             admin_addr: self.admin_addr,
             account: self.account,
             region: self.region,
+            access_keys: self.access_keys.into_iter().collect(),
+            quotas: self.quotas.into_iter().fold(Quotas::default(), |quotas, (quota, limit)| quotas.with(quota, limit)),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Step 2: a wish to change one resource of a mesh, and what has to be known to decide it.
 
 use crate::event::{Caller, Timestamp};
-use crate::resource::{ResourceId, Tags};
+use crate::quota::Quotas;
+use crate::resource::{AccountId, ResourceId, Tags};
 use crate::spec::Spec;
 use uuid::Uuid;
 
@@ -39,6 +40,10 @@ pub enum Change {
     Tag(Tags),
     /// That the tags with these keys be gone.
     Untag(Vec<String>),
+    /// That the mesh be open to this account (§13.11).
+    Share(AccountId),
+    /// That it no longer be.
+    Unshare(AccountId),
 }
 
 /// What a decision needs besides the mesh and the wish: the outside world, as values.
@@ -50,4 +55,8 @@ pub struct Context {
     pub uid: Uuid,
     /// Who asks.
     pub caller: Caller,
+    /// How many there may be of what.
+    pub quotas: Quotas,
+    /// How many meshes the caller's account has. Only looked at where a mesh is to be made.
+    pub meshes: usize,
 }

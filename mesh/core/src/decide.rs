@@ -3,15 +3,18 @@
 //! A pure function of the folded mesh, the wish and the moment. The log is asked afterwards to append the events only if
 //! nothing else happened meanwhile; if something did, the wish is decided again.
 
+mod access;
 mod ports;
+
+pub use access::may_see;
 
 use crate::command::{Change, Command, Context};
 use crate::event::Event;
 use crate::rejection::Rejection;
-use crate::resource::{Kind, Resource, ResourceId, Tags};
+use crate::resource::{AccountId, Kind, Resource, ResourceId, Tags};
 use crate::rules::{self, Violation};
 use crate::spec::Spec;
-use crate::state::{MeshState, changed, created, references};
+use crate::state::{MeshState, Recalled, Wish, changed, created, references};
 use std::sync::Arc;
 
 /// How many tags a resource has at most (§13.5).
@@ -33,6 +36,7 @@ pub struct Decision {
 /// The reason why it may not happen. All broken rules of a spec are reported at once; of several missing or blocking
 /// resources the first is.
 pub fn decide(state: &MeshState, command: &Command, context: &Context) -> Result<Decision, Rejection> {
+    access::may_change(state, command, &context.caller.account)?;
     let Command { target, change } = command;
     match change {
         Change::Create { spec, tags, token } => create(state, target, spec, tags, token.as_deref(), context),
@@ -40,6 +44,8 @@ pub fn decide(state: &MeshState, command: &Command, context: &Context) -> Result
         Change::Delete => delete(state, target, context),
         Change::Tag(tags) => tag(state, target, tags, context),
         Change::Untag(keys) => untag(state, target, keys, context),
+        Change::Share(with) => share(state, target, with),
+        Change::Unshare(with) => unshare(state, target, with),
     }
 }
 
@@ -55,21 +61,22 @@ fn create(
     violations.extend(rules::check(spec));
     violations.extend(rules::check_tags(tags));
     refuse_with_all(violations, state, target, spec)?;
+    if let Some(answered) = repeated(state, Wish::Create(target, spec, tags), token, context)? {
+        return Ok(answered);
+    }
     if target.kind != Kind::Mesh {
         existing_mesh(state)?;
     }
     if let Some(parent) = target.parent_id() {
         existing(state, &parent)?;
     }
-    if let Some(existing) = state.get(target) {
-        let repeated = token.is_some() && existing.token.as_deref() == token && existing.spec == *spec;
-        return match repeated {
-            true => Ok(Decision { events: Vec::new(), answer: existing.clone() }),
-            false => Err(Rejection::AlreadyExists { id: target.clone(), mesh: state.key().clone() }),
-        };
+    if state.get(target).is_some() {
+        return Err(Rejection::AlreadyExists { id: target.clone(), mesh: state.key().clone() });
     }
     refer_to_existing(state, spec)?;
     refuse_if_any(ports::check(state, target, spec))?;
+    context.quotas.allow(state, target, context.meshes)?;
+    context.quotas.allow_spec(state, target, spec)?;
     if tags.len() > MAX_TAGS {
         return Err(Rejection::TooManyTags { id: target.clone(), count: tags.len(), limit: MAX_TAGS });
     }
@@ -97,12 +104,16 @@ fn update(
     context: &Context,
 ) -> Result<Decision, Rejection> {
     refuse_with_all(rules::check(spec), state, target, spec)?;
+    if let Some(answered) = repeated(state, Wish::Update(target, spec), token, context)? {
+        return Ok(answered);
+    }
     let before = existing(state, target)?;
     if before.spec == *spec {
-        return Ok(Decision { events: Vec::new(), answer: before.clone() });
+        return Ok(unchanged(before));
     }
     refer_to_existing(state, spec)?;
     refuse_if_any(ports::check(state, target, spec))?;
+    context.quotas.allow_spec(state, target, spec)?;
     let event = Event::Updated { resource: target.clone(), spec: spec.clone(), token: token.map(str::to_owned) };
     Ok(one(before, event, context))
 }
@@ -129,7 +140,7 @@ fn tag(state: &MeshState, target: &ResourceId, tags: &Tags, context: &Context) -
     refuse_if_any(rules::check_tags(tags))?;
     let before = existing(state, target)?;
     if tags.iter().all(|(key, value)| before.tags.get(key) == Some(value)) {
-        return Ok(Decision { events: Vec::new(), answer: before.clone() });
+        return Ok(unchanged(before));
     }
     let count = before.tags.keys().chain(tags.keys()).collect::<std::collections::BTreeSet<_>>().len();
     if count > MAX_TAGS {
@@ -143,9 +154,53 @@ fn untag(state: &MeshState, target: &ResourceId, keys: &[String], context: &Cont
     let before = existing(state, target)?;
     let gone: Vec<String> = keys.iter().filter(|key| before.tags.contains_key(*key)).cloned().collect();
     if gone.is_empty() {
-        return Ok(Decision { events: Vec::new(), answer: before.clone() });
+        return Ok(unchanged(before));
     }
     Ok(one(before, Event::Untagged { resource: target.clone(), keys: gone }, context))
+}
+
+/// Sharing moves no version: what the mesh is has not changed.
+fn share(state: &MeshState, target: &ResourceId, with: &AccountId) -> Result<Decision, Rejection> {
+    let mesh = existing(state, target)?;
+    if with == state.owner() {
+        let message = format!("is `{with}`, which owns the mesh and needs no share");
+        return Err(Rejection::Invalid(vec![Violation { path: "account".into(), message }]));
+    }
+    if state.is_open_to(with) {
+        return Ok(unchanged(mesh));
+    }
+    let event = Event::Shared { resource: target.clone(), with: with.clone() };
+    Ok(Decision { events: vec![event], answer: mesh.clone() })
+}
+
+/// What the account has made stays, for the owner to keep or to delete (§13.11).
+fn unshare(state: &MeshState, target: &ResourceId, with: &AccountId) -> Result<Decision, Rejection> {
+    let mesh = existing(state, target)?;
+    if !state.shared_with().contains(with) {
+        return Ok(unchanged(mesh));
+    }
+    let event = Event::Unshared { resource: target.clone(), with: with.clone() };
+    Ok(Decision { events: vec![event], answer: mesh.clone() })
+}
+
+/// The answer a request had, where it is a repetition of one that is remembered (§13.3). It is answered so whatever has
+/// happened since: what was asked for once happens once.
+fn repeated(
+    state: &MeshState,
+    wish: Wish<'_>,
+    token: Option<&str>,
+    context: &Context,
+) -> Result<Option<Decision>, Rejection> {
+    let Some(token) = token else { return Ok(None) };
+    match state.recall(&context.caller.account, token, wish, context.now) {
+        Some(Recalled::Same(answer)) => Ok(Some(Decision { events: Vec::new(), answer: Arc::new(answer) })),
+        Some(Recalled::Other) => Err(Rejection::TokenUsed(token.to_owned())),
+        None => Ok(None),
+    }
+}
+
+fn unchanged(resource: &Arc<Resource>) -> Decision {
+    Decision { events: Vec::new(), answer: resource.clone() }
 }
 
 fn one(before: &Resource, event: Event, context: &Context) -> Decision {

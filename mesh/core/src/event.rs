@@ -83,6 +83,20 @@ pub enum Event {
         /// The keys taken away.
         keys: Vec<String>,
     },
+    /// The mesh was opened to another account (§13.11).
+    Shared {
+        /// The mesh.
+        resource: ResourceId,
+        /// The account.
+        with: AccountId,
+    },
+    /// The mesh was closed to another account.
+    Unshared {
+        /// The mesh.
+        resource: ResourceId,
+        /// The account.
+        with: AccountId,
+    },
 }
 
 impl Event {
@@ -93,7 +107,9 @@ impl Event {
             | Self::Updated { resource, .. }
             | Self::Deleted { resource }
             | Self::Tagged { resource, .. }
-            | Self::Untagged { resource, .. } => resource,
+            | Self::Untagged { resource, .. }
+            | Self::Shared { resource, .. }
+            | Self::Unshared { resource, .. } => resource,
         }
     }
 
@@ -106,6 +122,8 @@ impl Event {
             Self::Deleted { .. } => "Deleted",
             Self::Tagged { .. } => "Tagged",
             Self::Untagged { .. } => "Untagged",
+            Self::Shared { .. } => "Shared",
+            Self::Unshared { .. } => "Unshared",
         };
         format!("{}{verb}", kind.title())
     }

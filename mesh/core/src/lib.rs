@@ -17,6 +17,7 @@
 pub mod command;
 pub mod decide;
 pub mod event;
+pub mod quota;
 pub mod rejection;
 pub mod resource;
 pub mod rules;
@@ -29,6 +30,7 @@ pub mod view;
 pub use command::{Change, Command, Context};
 pub use decide::{Decision, decide};
 pub use event::{Caller, Entry, Event, Record, Seq, Timestamp};
+pub use quota::{Quota, Quotas};
 pub use rejection::Rejection;
 pub use resource::{AccountId, Kind, MeshKey, Name, Resource, ResourceId, Tags};
 pub use spec::Spec;

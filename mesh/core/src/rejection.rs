@@ -1,6 +1,7 @@
 //! Why a command was refused. The texts are App Mesh's where one was seen in public (§13.6).
 
-use crate::resource::{Kind, MeshKey, ResourceId};
+use crate::quota::Quota;
+use crate::resource::{AccountId, Kind, MeshKey, ResourceId};
 use crate::rules::Violation;
 
 /// Why a command was refused.
@@ -29,6 +30,51 @@ pub enum Rejection {
         /// Which.
         id: ResourceId,
         /// Where.
+        mesh: MeshKey,
+    },
+    /// The client token was another request's (§13.3).
+    #[error(
+        "Client token `{0}` was used for another request within the last 24 hours. Please try again with a new one."
+    )]
+    TokenUsed(String),
+    /// The caller has no access to the mesh, whether or not it exists (§13.11).
+    #[error("Mesh {} of account {} is not shared with account {account}", .mesh.name, .mesh.owner)]
+    NotShared {
+        /// The mesh.
+        mesh: MeshKey,
+        /// The caller's account.
+        account: AccountId,
+    },
+    /// Only the mesh's owner may.
+    #[error("{id} is for the owner of mesh {} alone, account {}", .mesh.name, .mesh.owner)]
+    OwnersOnly {
+        /// What it was about.
+        id: ResourceId,
+        /// The mesh.
+        mesh: MeshKey,
+    },
+    /// Only whoever made the resource may.
+    #[error("{id} belongs to account {owner}; account {account} cannot change it")]
+    MadeByAnother {
+        /// The resource.
+        id: ResourceId,
+        /// Who made it.
+        owner: AccountId,
+        /// The caller's account.
+        account: AccountId,
+    },
+    /// There would be more of something than there may be.
+    #[error("{}", exceeded(*.quota, *.limit, *.wanted, .id, .mesh))]
+    LimitExceeded {
+        /// Of what.
+        quota: Quota,
+        /// How many there may be.
+        limit: usize,
+        /// How many there would be.
+        wanted: usize,
+        /// The resource that is too many, or has too many.
+        id: ResourceId,
+        /// Its mesh.
         mesh: MeshKey,
     },
     /// The mesh still has resources.
@@ -69,6 +115,15 @@ pub enum Rejection {
 
 fn list(violations: &[Violation]) -> String {
     violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn exceeded(quota: Quota, limit: usize, wanted: usize, id: &ResourceId, mesh: &MeshKey) -> String {
+    let within = if id.kind == Kind::Mesh { String::new() } else { format!(" under mesh {}", mesh.name) };
+    let would = match quota {
+        Quota::BackendsPerVirtualNode => format!("would have {wanted}"),
+        _ => format!("would be number {wanted}"),
+    };
+    format!("The quota {quota} is {limit}, and {id}{within} for account {} {would}", mesh.owner)
 }
 
 fn already_exists(id: &ResourceId, mesh: &MeshKey) -> String {

@@ -238,9 +238,6 @@ pub struct Resource {
     /// Its tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: Tags,
-    /// The client token of its creation, by which a repeated create is recognised (§13.3).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
 }
 
 /// Where a deployment says it is: what an ARN is made of besides the resource.

@@ -3,13 +3,18 @@
 //! The fold holds no rules. Whatever is in the log was accepted once; here it only takes effect. Applying one record
 //! touches the resource it names and that resource's references, never the rest of the mesh.
 
+mod tokens;
+
+pub use tokens::{Recalled, Wish};
+
 use crate::event::{Event, Record, Seq, Timestamp};
 use crate::resource::{AccountId, Kind, MeshKey, Name, Resource, ResourceId};
 use crate::spec::{Backend, MeshSpec, RouteSpec, Spec, VirtualNodeSpec, VirtualServiceProvider};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
+use tokens::Tokens;
 
 /// One mesh after folding its events up to a sequence number.
 ///
@@ -21,6 +26,9 @@ pub struct MeshState {
     seq: Seq,
     resources: BTreeMap<ResourceId, Arc<Resource>>,
     referrers: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
+    counts: HashMap<(Kind, Option<Name>), usize>,
+    shared_with: BTreeSet<AccountId>,
+    tokens: Tokens,
 }
 
 /// Why a record could not be folded.
@@ -51,7 +59,15 @@ pub enum FoldError {
 impl MeshState {
     /// The mesh before its first event.
     pub fn new(key: MeshKey) -> Self {
-        Self { key, seq: 0, resources: BTreeMap::new(), referrers: BTreeMap::new() }
+        Self {
+            key,
+            seq: 0,
+            resources: BTreeMap::new(),
+            referrers: BTreeMap::new(),
+            counts: HashMap::new(),
+            shared_with: BTreeSet::new(),
+            tokens: Tokens::default(),
+        }
     }
 
     /// Which mesh this is.
@@ -62,6 +78,21 @@ impl MeshState {
     /// The sequence number of the last record folded.
     pub fn seq(&self) -> Seq {
         self.seq
+    }
+
+    /// The account that owns the mesh.
+    pub fn owner(&self) -> &AccountId {
+        &self.key.owner
+    }
+
+    /// The accounts the mesh is shared with (§13.11).
+    pub fn shared_with(&self) -> &BTreeSet<AccountId> {
+        &self.shared_with
+    }
+
+    /// Whether an account has access to the mesh: its owner, and whom he shares it with.
+    pub fn is_open_to(&self, account: &AccountId) -> bool {
+        account == self.owner() || self.shared_with.contains(account)
     }
 
     /// The mesh itself, while it exists.
@@ -80,6 +111,22 @@ impl MeshState {
     /// A resource, while it exists.
     pub fn get(&self, id: &ResourceId) -> Option<&Arc<Resource>> {
         self.resources.get(id)
+    }
+
+    /// A resource, while it exists and its owner has access to the mesh. After a mesh is no longer shared, what others
+    /// made in it is there, but not for them (§13.11).
+    pub fn accessible(&self, id: &ResourceId) -> Option<&Arc<Resource>> {
+        self.get(id).filter(|resource| self.is_open_to(&resource.owner))
+    }
+
+    /// How many resources of a kind there are, of one parent where the kind has parents.
+    pub fn count(&self, kind: Kind, parent: Option<&Name>) -> usize {
+        self.counts.get(&(kind, parent.cloned())).copied().unwrap_or(0)
+    }
+
+    /// What a client token of an account stood for in the operation that the wish is, if it is remembered (§13.3).
+    pub fn recall(&self, account: &AccountId, token: &str, wish: Wish<'_>, now: Timestamp) -> Option<Recalled> {
+        self.tokens.recall(account, token, wish, now)
     }
 
     /// The spec of a virtual node, while it exists.
@@ -135,38 +182,63 @@ impl MeshState {
         if record.seq != self.seq + 1 {
             return Err(FoldError::Gap { mesh: self.key.clone(), seq: self.seq, got: record.seq });
         }
-        let at = record.entry.at;
-        match &record.entry.event {
-            event @ Event::Created { .. } => self.put(created(event, at).into_iter()),
-            event => {
-                let Some(before) = self.resources.get(event.resource()) else {
-                    let id = event.resource().clone();
-                    return Err(FoldError::NoSuchResource { mesh: self.key.clone(), seq: record.seq, id });
-                };
-                let after = changed(before, event, at);
-                if matches!(event, Event::Deleted { .. }) {
-                    self.remove(event.resource());
-                } else {
-                    self.put(std::iter::once(after));
-                }
-            }
-        }
+        let (event, at) = (&record.entry.event, record.entry.at);
+        let after = match created(event, at) {
+            Some(resource) => resource,
+            None => changed(self.before(record)?, event, at),
+        };
+        self.tokens.remember(&record.entry.caller.account, event, &after, at);
+        self.take_effect(event, after);
         self.seq = record.seq;
         Ok(())
     }
 
-    fn put(&mut self, resources: impl Iterator<Item = Resource>) {
-        for resource in resources {
-            self.remove(&resource.id);
-            for target in references(&resource.spec) {
-                self.referrers.entry(target).or_default().insert(resource.id.clone());
+    fn before(&self, record: &Record) -> Result<&Arc<Resource>, FoldError> {
+        let id = record.entry.event.resource();
+        self.resources.get(id).ok_or_else(|| FoldError::NoSuchResource {
+            mesh: self.key.clone(),
+            seq: record.seq,
+            id: id.clone(),
+        })
+    }
+
+    fn take_effect(&mut self, event: &Event, after: Resource) {
+        match event {
+            Event::Created { .. } | Event::Updated { .. } | Event::Tagged { .. } | Event::Untagged { .. } => {
+                self.put(after);
             }
-            self.resources.insert(resource.id.clone(), Arc::new(resource));
+            Event::Deleted { resource } => {
+                self.remove(resource);
+                if resource.kind == Kind::Mesh {
+                    // One that is made again has not been shared yet.
+                    self.shared_with.clear();
+                }
+            }
+            Event::Shared { with, .. } => {
+                self.shared_with.insert(with.clone());
+            }
+            Event::Unshared { with, .. } => {
+                self.shared_with.remove(with);
+            }
         }
+    }
+
+    fn put(&mut self, resource: Resource) {
+        self.remove(&resource.id);
+        for target in references(&resource.spec) {
+            self.referrers.entry(target).or_default().insert(resource.id.clone());
+        }
+        *self.counts.entry((resource.id.kind, resource.id.parent.clone())).or_default() += 1;
+        self.resources.insert(resource.id.clone(), Arc::new(resource));
     }
 
     fn remove(&mut self, id: &ResourceId) {
         let Some(before) = self.resources.remove(id) else { return };
+        let of = (id.kind, id.parent.clone());
+        match self.counts.get_mut(&of) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(self.counts.remove(&of)),
+        }
         for target in references(&before.spec) {
             if let Some(referrers) = self.referrers.get_mut(&target) {
                 referrers.remove(id);
@@ -180,7 +252,7 @@ impl MeshState {
 
 /// The resource that a `Created` event makes; nothing for other events.
 pub(crate) fn created(event: &Event, at: Timestamp) -> Option<Resource> {
-    let Event::Created { resource, uid, owner, spec, tags, token } = event else { return None };
+    let Event::Created { resource, uid, owner, spec, tags, .. } = event else { return None };
     Some(Resource {
         id: resource.clone(),
         spec: spec.clone(),
@@ -190,7 +262,6 @@ pub(crate) fn created(event: &Event, at: Timestamp) -> Option<Resource> {
         last_updated_at: at,
         owner: owner.clone(),
         tags: tags.clone(),
-        token: token.clone(),
     })
 }
 
@@ -198,7 +269,7 @@ pub(crate) fn created(event: &Event, at: Timestamp) -> Option<Resource> {
 pub(crate) fn changed(before: &Resource, event: &Event, at: Timestamp) -> Resource {
     let mut after = before.clone();
     match event {
-        Event::Created { .. } => {}
+        Event::Created { .. } | Event::Shared { .. } | Event::Unshared { .. } => {}
         Event::Updated { spec, .. } => {
             after.spec = spec.clone();
             after.version += 1;
@@ -246,18 +317,23 @@ pub fn references(spec: &Spec) -> Vec<ResourceId> {
     }
 }
 
-/// A fold as a checkpoint keeps it. The index of references is left out: it follows from the specs.
+/// A fold as a checkpoint keeps it. The index of references and the counts are left out: they follow from the resources.
 #[derive(Serialize, Deserialize)]
 struct Saved {
     key: MeshKey,
     seq: Seq,
     resources: Vec<Arc<Resource>>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    shared_with: BTreeSet<AccountId>,
+    #[serde(default, skip_serializing_if = "Tokens::is_empty")]
+    tokens: Tokens,
 }
 
 impl Serialize for MeshState {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let resources = self.resources.values().cloned().collect();
-        Saved { key: self.key.clone(), seq: self.seq, resources }.serialize(serializer)
+        let (shared_with, tokens) = (self.shared_with.clone(), self.tokens.clone());
+        Saved { key: self.key.clone(), seq: self.seq, resources, shared_with, tokens }.serialize(serializer)
     }
 }
 
@@ -265,16 +341,11 @@ impl<'de> Deserialize<'de> for MeshState {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let saved = Saved::deserialize(deserializer)?;
         let mut state = Self::new(saved.key);
-        state.put(saved.resources.into_iter().map(Arc::unwrap_or_clone));
+        saved.resources.into_iter().for_each(|resource| state.put(Arc::unwrap_or_clone(resource)));
         state.seq = saved.seq;
+        state.shared_with = saved.shared_with;
+        state.tokens = saved.tokens;
         Ok(state)
-    }
-}
-
-impl MeshState {
-    /// The account that owns the mesh.
-    pub fn owner(&self) -> &AccountId {
-        &self.key.owner
     }
 }
 

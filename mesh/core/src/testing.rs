@@ -2,7 +2,7 @@
 
 use crate::event::{Caller, Entry, Event, Record, Timestamp};
 use crate::resource::{Kind, MeshKey, Resource, ResourceId, Tags};
-use crate::{Change, Command, Context, Decision, MeshState, Rejection, Spec, decide};
+use crate::{Change, Command, Context, Decision, MeshState, Quotas, Rejection, Spec, decide};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -44,6 +44,16 @@ pub fn tag(target: ResourceId, pairs: &[(&str, &str)]) -> Command {
 /// That tags be gone.
 pub fn untag(target: ResourceId, keys: &[&str]) -> Command {
     Command { target, change: Change::Untag(keys.iter().map(ToString::to_string).collect()) }
+}
+
+/// That the mesh `m` be open to an account.
+pub fn share(with: &str) -> Command {
+    Command { target: ResourceId::new(Kind::Mesh, "m"), change: Change::Share(with.into()) }
+}
+
+/// That it no longer be.
+pub fn unshare(with: &str) -> Command {
+    Command { target: ResourceId::new(Kind::Mesh, "m"), change: Change::Unshare(with.into()) }
 }
 
 /// Tags.
@@ -141,7 +151,8 @@ pub fn remembered(commands: impl IntoIterator<Item = Command>) -> Given {
 /// What is decided at the moment after `seq`.
 pub fn context(seq: u64) -> Context {
     let caller = Caller { account: "1".into(), principal: None };
-    Context { now: Timestamp(1_000 + seq), uid: Uuid::from_u128(u128::from(seq) + 1), caller }
+    let uid = Uuid::from_u128(u128::from(seq) + 1);
+    Context { now: Timestamp(1_000 + seq), uid, caller, quotas: Quotas::default(), meshes: 0 }
 }
 
 /// Folds one more event.

@@ -29,7 +29,8 @@ pub enum NodeView {
     Gateway(GatewayView),
 }
 
-/// The view of an Envoy that presents itself as `id`; `None` where that is not an existing virtual node or gateway.
+/// The view of an Envoy that presents itself as `id`; `None` where that is not an existing virtual node or gateway, or
+/// is one whose owner has no access to the mesh any more (§13.11).
 ///
 /// `service` answers the view of a virtual service by name. A relay answers from what it has already derived;
 /// [`service_view`] derives it anew.
@@ -38,6 +39,7 @@ pub fn node_view(
     id: &ResourceId,
     service: impl FnMut(&crate::Name) -> std::sync::Arc<ServiceView>,
 ) -> Option<NodeView> {
+    state.accessible(id)?;
     match id.kind {
         Kind::VirtualNode => sidecar_view(state, &id.name, service).map(NodeView::Sidecar),
         Kind::VirtualGateway => gateway_view(state, &id.name, service).map(NodeView::Gateway),

@@ -43,6 +43,9 @@ fn there_is_a_stored_event_of_every_kind_and_verb() {
             assert!(stored.contains_key(&name), "{name}.json is missing");
         }
     }
+    for name in ["MeshShared", "MeshUnshared"] {
+        assert!(stored.contains_key(name), "{name}.json is missing");
+    }
 }
 
 #[test]

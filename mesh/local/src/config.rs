@@ -1,6 +1,8 @@
 //! What one process is told: where to listen, where to keep the log, who it says it is.
 
 use crate::StartError;
+use mesh_core::{AccountId, Quotas};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -22,6 +24,10 @@ pub struct Config {
     pub account: String,
     /// The AWS region in ARNs.
     pub region: String,
+    /// Access keys of clients that belong to other accounts; everybody else belongs to `account`.
+    pub access_keys: BTreeMap<String, AccountId>,
+    /// How many there may be of what.
+    pub quotas: Quotas,
 }
 
 impl Default for Config {
@@ -35,6 +41,8 @@ impl Default for Config {
             admin_addr: local(8481),
             account: "000000000000".into(),
             region: "us-east-1".into(),
+            access_keys: BTreeMap::new(),
+            quotas: Quotas::default(),
         }
     }
 }
@@ -52,8 +60,10 @@ impl Config {
         if self.data.as_deref().is_some_and(|file| file.as_os_str() == ":memory:") {
             return Err(StartError::Memory);
         }
-        if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(StartError::Account(self.account.clone()));
+        for account in std::iter::once(self.account.as_str()).chain(self.access_keys.values().map(AccountId::as_str)) {
+            if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(StartError::Account(account.to_owned()));
+            }
         }
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if self.region.is_empty() || !self.region.bytes().all(allowed) {

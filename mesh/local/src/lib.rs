@@ -82,7 +82,11 @@ async fn start_relay(
 }
 
 fn app_config(config: &Config) -> functions::AppConfig {
-    functions::AppConfig { account: AccountId::from(config.account.as_str()), region: config.region.clone() }
+    functions::AppConfig {
+        access_keys: config.access_keys.clone(),
+        quotas: config.quotas,
+        ..functions::AppConfig::new(config.account.as_str(), config.region.as_str())
+    }
 }
 
 /// A checkpoint that cannot be saved costs time at the next start and nothing else, so it stops nothing.

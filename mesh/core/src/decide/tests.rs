@@ -47,7 +47,12 @@ fn the_same_wish_under_the_same_token_is_answered_again() {
     let first = under_token(node("a", &[(80, "http")], &[]), "t");
     given([mesh(), first.clone()]).when(first.clone()).then(&[]);
     let taken = "VirtualNode with name a already exists under mesh m for account 1";
-    given([mesh(), first.clone()]).when(under_token(node("a", &[], &[]), "t")).then_rejected(taken);
+    let used =
+        "Client token `t` was used for another request within the last 24 hours. Please try again with a new one.";
+    given([mesh(), first.clone()]).when(under_token(node("a", &[], &[]), "t")).then_rejected(used);
+    given([mesh(), first.clone()]).when(under_token(node("b", &[(80, "http")], &[]), "t")).then_rejected(used);
+    given([mesh(), first.clone()]).when(under_token(service("s"), "t")).then(&["VirtualServiceCreated"]);
+    given([mesh(), first.clone()]).when(update(under_token(node("a", &[], &[]), "t"))).then(&["VirtualNodeUpdated"]);
     given([mesh(), first.clone()]).when(node("a", &[(80, "http")], &[])).then_rejected(taken);
     given([mesh(), first.clone()]).when(under_token(node("a", &[(80, "http")], &[]), "u")).then_rejected(taken);
 }
@@ -217,9 +222,38 @@ fn a_resource_has_fifty_tags_at_most() {
 }
 
 #[test]
+fn a_repeated_request_is_answered_as_it_was_whatever_has_happened_since() {
+    let spec = |port| under_token(update(node("a", &[(port, "http")], &[])), &format!("t{port}"));
+    let commands = || [mesh(), node("a", &[], &[]), spec(1), spec(2)];
+    let again = given(commands()).when(spec(1)).then(&[]);
+    let first = given([mesh(), node("a", &[], &[])]).when(spec(1)).then(&["VirtualNodeUpdated"]);
+    assert_eq!((again.answer.version, again.answer), (2, first.answer));
+    let made = under_token(service("s"), "made");
+    let gone = given([mesh(), made.clone(), delete(id(Kind::VirtualService, "s"))]).when(made).then(&[]);
+    assert_eq!((gone.answer.version, gone.answer.uid), (1, context(1).uid), "it was made once, and is gone");
+}
+
+#[test]
+fn a_token_is_free_again_after_a_day() {
+    let state = given([mesh(), under_token(service("s"), "t")]).state;
+    let other = under_token(service("another"), "t");
+    let mut late = context(state.seq());
+    assert!(super::decide(&state, &other, &late).is_err());
+    late.now.0 += 24 * 60 * 60 * 1000;
+    assert!(super::decide(&state, &other, &late).is_ok());
+}
+
+#[test]
+fn an_update_that_changes_nothing_writes_no_event_under_a_token_either() {
+    given(shop()).when(under_token(update(route("r", "x", "/", &["a"])), "t")).then(&[]);
+}
+
+#[test]
 fn who_makes_a_resource_owns_it() {
-    let mut context = context(1);
+    let mut state = given([mesh()]).state;
+    fold(&mut state, crate::Event::Shared { resource: id(Kind::Mesh, "m"), with: "2".into() });
+    let mut context = context(2);
     context.caller.account = "2".into();
-    let decision = super::decide(&given([mesh()]).state, &service("s"), &context).unwrap();
+    let decision = super::decide(&state, &service("s"), &context).unwrap();
     assert_eq!(decision.answer.owner.as_str(), "2");
 }

@@ -23,8 +23,14 @@ pub struct Affected {
 pub fn affected(state: &MeshState, event: &Event) -> Affected {
     let mut affected = Affected::default();
     let id = event.resource();
-    if matches!(event, Event::Tagged { .. } | Event::Untagged { .. }) {
-        return affected;
+    match event {
+        Event::Tagged { .. } | Event::Untagged { .. } => return affected,
+        Event::Shared { with, .. } | Event::Unshared { with, .. } => {
+            let theirs = state.list(Kind::VirtualNode, None, None).filter(|node| node.owner == *with);
+            affected.nodes.extend(theirs.map(|node| node.id.clone()));
+            return affected;
+        }
+        Event::Created { .. } | Event::Updated { .. } | Event::Deleted { .. } => {}
     }
     match id.kind {
         Kind::Mesh => affected.everything = true,
