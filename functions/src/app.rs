@@ -2,26 +2,24 @@
 //!
 //! Meshes stay folded between requests, and every request first reads what the log has beyond the fold: so answers are
 //! strongly consistent however many processes write. Commands on one mesh take turns inside a process, because losing a
-//! race in the log costs more than waiting here; between processes the log's condition decides, and the loser decides
-//! again.
+//! race in the log costs more than waiting here, and those that wait meanwhile share the next turn and its append
+//! ([`batch`]). Between processes the log's condition decides, and the loser decides again.
 
+mod batch;
+mod waiting;
 mod warm;
 
-use crate::error::{ApiError, Exception};
+use crate::error::ApiError;
 use mesh_core::resource::Home;
-use mesh_core::{
-    AccountId, Caller, Change, Command, Context, Decision, Entry, Kind, MeshKey, MeshState, Quota, Quotas, Record,
-    Resource, Seq, Timestamp,
-};
-use mesh_log::{AppendError, EventLog, LogError};
+use mesh_core::{AccountId, Caller, Change, Command, Kind, MeshKey, MeshState, Quota, Quotas, Resource, Seq};
+use mesh_log::{EventLog, LogError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
+use waiting::{Room, wish};
 use warm::{Warm, WarmMesh};
-
-/// How often a command is decided anew when others keep being faster.
-const TRIES: u32 = 12;
 
 /// How long a change may take. Less than a Lambda function of `infra/` is given: one that is cut off answers nothing that
 /// clients understand.
@@ -137,6 +135,14 @@ impl App {
         warm.look(|state| state.mesh().filter(|_| state.is_open_to(account)).cloned())
     }
 
+    /// How many meshes there are of the account that is to have one more.
+    async fn counted(&self, mesh: &MeshKey, command: &Command) -> Result<usize, LogError> {
+        match (command.target.kind, &command.change) {
+            (Kind::Mesh, Change::Create { .. }) => self.count_meshes(&mesh.owner).await,
+            _ => Ok(0),
+        }
+    }
+
     /// How many meshes an account owns, or more: those that were deleted are told apart only where it matters.
     async fn count_meshes(&self, owner: &AccountId) -> Result<usize, LogError> {
         let mut heads = self.0.log.heads().await?;
@@ -152,96 +158,39 @@ impl App {
     }
 
     /// Changes a mesh, and answers the resource as it is afterwards.
-    pub(crate) async fn change(&self, mesh: &MeshKey, command: &Command, by: Asker) -> Result<Arc<Resource>, ApiError> {
-        let warm = self.0.warm.mesh(mesh);
-        let change = async {
-            let _turn = warm.turn().await;
-            self.decide_and_append(&warm, mesh, command, &by).await
-        };
-        let changed = tokio::time::timeout(TIME, change).await;
-        self.0.warm.forget_unless_used(mesh);
-        // It may have happened; nothing was acknowledged, and the next request reads the log.
-        changed.unwrap_or_else(|_| Err(LogError::Unavailable(format!("no answer within {TIME:?}")).into()))
-    }
-
-    async fn decide_and_append(
-        &self,
-        warm: &WarmMesh,
-        mesh: &MeshKey,
-        command: &Command,
-        by: &Asker,
-    ) -> Result<Arc<Resource>, ApiError> {
-        for attempt in 0..TRIES {
-            warm.catch_up(&*self.0.log, mesh).await?;
-            let now = now();
-            let meshes = match (command.target.kind, &command.change) {
-                (Kind::Mesh, Change::Create { .. }) => self.count_meshes(&mesh.owner).await?,
-                _ => 0,
-            };
-            let (uid, caller) = (Uuid::new_v4(), by.caller.clone());
-            let context = Context { now, uid, caller, quotas: self.0.quotas, meshes };
-            let decide = |state: &MeshState| (state.seq(), mesh_core::decide(state, command, &context));
-            let (seq, decision) = warm.look(decide)?;
-            let Decision { events, answer } = decision?;
-            if events.is_empty() {
-                return Ok(answer);
-            }
-            let entry = |event| Entry { at: now, caller: by.caller.clone(), request: by.request, event };
-            let entries: Vec<Entry> = events.into_iter().map(entry).collect();
-            if self.append(warm, mesh, seq, entries, by.request).await? {
-                return Ok(answer);
-            }
-            tokio::time::sleep(pause(attempt, by.request)).await;
-        }
-        let message = format!("Mesh {} is being changed by too many requests at once. Please try again.", mesh.name);
-        Err(ApiError::new(Exception::TooManyRequests, message))
-    }
-
-    /// Appends, and folds what was acknowledged; `false` when something else was appended first.
-    async fn append(
-        &self,
-        warm: &WarmMesh,
-        mesh: &MeshKey,
-        expected: Seq,
-        entries: Vec<Entry>,
-        request: Uuid,
-    ) -> Result<bool, ApiError> {
-        match self.0.log.append(mesh, expected, entries.clone()).await {
-            Ok(_) => {
-                let record = |(entry, seq)| Record { mesh: mesh.clone(), seq, entry };
-                let records: Vec<Record> = entries.into_iter().zip(expected + 1..).map(record).collect();
-                // Acknowledged is acknowledged: should the fold fail, the next request reads the log afresh and says so.
-                if let Err(error) = warm.fold(&records) {
-                    tracing::error!(mesh.name = %mesh.name, %error, "what was appended does not fold");
-                }
-                Ok(true)
-            }
-            Err(AppendError::Conflict { .. }) => Ok(self.stands(mesh, expected, request).await? == Some(true)),
-            Err(AppendError::TooLarge(what)) => {
-                Err(ApiError::new(Exception::BadRequest, format!("The request is too large: {what}.")))
-            }
-            Err(AppendError::Log(error)) => Ok(self.stands(mesh, expected, request).await?.ok_or(error)?),
-        }
-    }
-
-    /// Whether what now stands after `expected` is this request's; `None` where nothing does.
     ///
-    /// An append whose answer got lost may have happened, and one that an adapter repeated conflicts with itself. The
-    /// request's id in the record tells. Where nothing stands nothing may be repeated either: it could still arrive.
-    async fn stands(&self, mesh: &MeshKey, expected: Seq, request: Uuid) -> Result<Option<bool>, LogError> {
-        let tail = self.0.log.read(mesh, expected).await?;
-        Ok(tail.first().map(|record| record.entry.request == request))
+    /// The change has its turn in a task of its own, together with all that wait by then: so whoever stops waiting for his
+    /// own answer leaves the others theirs.
+    pub(crate) async fn change(&self, mesh: &MeshKey, command: Command, by: Asker) -> Result<Arc<Resource>, ApiError> {
+        let until = Instant::now() + TIME;
+        let room = Room { quotas: self.0.quotas, meshes: self.counted(mesh, &command).await? };
+        let (wish, answered) = wish(command, by, room, until);
+        let warm = self.0.warm.mesh(mesh);
+        if warm.waiting.push(wish) {
+            self.take_turn(mesh.clone(), warm);
+        }
+        match timeout_at(until, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(ApiError::internal("the turn that the change was part of ended without a word")),
+            // It may have happened; nothing was acknowledged, and the next request reads the log.
+            Err(_) => Err(LogError::Unavailable(format!("no answer within {TIME:?}")).into()),
+        }
     }
-}
 
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Longer after each lost race, and different for each request, so that the same racers do not meet again.
-fn pause(attempt: u32, request: Uuid) -> Duration {
-    let longest = 4u64 << attempt.min(6);
-    let (random, _) = request.as_u64_pair();
-    Duration::from_millis(longest / 2 + random.rotate_left(attempt * 5) % longest)
+    /// Sees to it that those who wait have their turn. What is too much for one is left to another.
+    fn take_turn(&self, mesh: MeshKey, warm: Arc<WarmMesh>) {
+        let app = self.clone();
+        tokio::spawn(async move {
+            let mut ahead = warm.turn.lock().await;
+            let (wishes, more) = warm.waiting.take();
+            if more {
+                app.take_turn(mesh.clone(), warm.clone());
+            }
+            if let Some(until) = wishes.iter().map(|wish| wish.until).max() {
+                // When the last of them no longer waits there is nobody left to tell.
+                let _ = timeout_at(until, app.0.settle(&mesh, &warm, &mut ahead, wishes)).await;
+            }
+            app.0.warm.forget_unless_used(&mesh);
+        });
+    }
 }

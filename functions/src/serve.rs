@@ -67,7 +67,7 @@ fn refused(error: ApiError) -> Response {
 }
 
 /// A panic is our fault and one request's trouble: the client gets an answer, the process goes on.
-fn panicked(panic: &(dyn Any + Send)) -> ApiError {
+pub fn panicked(panic: &(dyn Any + Send)) -> ApiError {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     ApiError::internal(format!("panicked: {}", text.unwrap_or("without a message")))
 }

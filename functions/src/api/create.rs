@@ -17,6 +17,6 @@ pub async fn create(app: &App, kind: Kind, mut request: Request) -> Result<Respo
     let target = ResourceId { kind, parent: request.parent().cloned(), name };
     about(&mesh, &target);
     let command = Command { target, change: Change::Create { spec, tags, token } };
-    let resource = app.change(&mesh, &command, request.asker()).await?;
+    let resource = app.change(&mesh, command, request.asker()).await?;
     answer(&Data::active(app.home(), &mesh, &resource))
 }

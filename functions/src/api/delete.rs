@@ -13,6 +13,6 @@ pub async fn delete(app: &App, kind: Kind, request: Request) -> Result<Response,
     let target = request.target(kind)?;
     about(&mesh, &target);
     let command = Command { target, change: Change::Delete };
-    let resource = app.change(&mesh, &command, request.asker()).await?;
+    let resource = app.change(&mesh, command, request.asker()).await?;
     answer(&Data::deleted(app.home(), &mesh, &resource))
 }

@@ -31,7 +31,7 @@ async fn change(app: &App, request: &Request, change: Change) -> Result<Response
     let mesh = request.mesh()?;
     let target = ResourceId::new(Kind::Mesh, mesh.name.clone());
     about(&mesh, &target);
-    app.change(&mesh, &Command { target, change }, request.asker()).await?;
+    app.change(&mesh, Command { target, change }, request.asker()).await?;
     shown(app, &mesh, &request.caller.account).await
 }
 

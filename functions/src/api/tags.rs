@@ -45,7 +45,7 @@ pub async fn untag(app: &App, mut request: Request) -> Result<Response, ApiError
 }
 
 async fn change(app: &App, mesh: &MeshKey, command: Command, request: &Request) -> Result<Response, ApiError> {
-    app.change(mesh, &command, request.asker()).await?;
+    app.change(mesh, command, request.asker()).await?;
     answer(&json!({}))
 }
 

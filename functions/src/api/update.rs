@@ -14,6 +14,6 @@ pub async fn update(app: &App, kind: Kind, mut request: Request) -> Result<Respo
     about(&mesh, &target);
     let Replacement { spec, token } = request.body()?.replacement(kind)?;
     let command = Command { target, change: Change::Update { spec, token } };
-    let resource = app.change(&mesh, &command, request.asker()).await?;
+    let resource = app.change(&mesh, command, request.asker()).await?;
     answer(&Data::active(app.home(), &mesh, &resource))
 }

@@ -3,6 +3,7 @@
 //! A fold only ever grows. Whoever finds records beyond it folds them; two who find the same fold them once. The lock
 //! around a fold is held for a look or a few records, never while the log is asked.
 
+use super::waiting::Waiting;
 use mesh_core::{MeshKey, MeshState, Record, Seq};
 use mesh_log::{EventLog, LogError, load};
 use std::collections::HashMap;
@@ -12,10 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Default)]
 pub struct Warm(Mutex<HashMap<MeshKey, Arc<WarmMesh>>>);
 
-/// One mesh: its fold, where it has been loaded, and the turn of whoever changes it.
+/// One mesh: its fold, where it has been loaded, and those who wish to change it.
 #[derive(Default)]
 pub struct WarmMesh {
-    turn: tokio::sync::Mutex<()>,
+    /// Who waits for a turn.
+    pub waiting: Waiting,
+    /// Whose turn it is: first come, first served. What goes from turn to turn is a second fold, which may know more than
+    /// is acknowledged; see [`super::batch`].
+    pub turn: tokio::sync::Mutex<Option<MeshState>>,
     fold: Mutex<Option<MeshState>>,
 }
 
@@ -36,11 +41,6 @@ impl Warm {
 }
 
 impl WarmMesh {
-    /// Waits for the turn to change this mesh: first come, first served.
-    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
-    }
-
     /// Folds everything the log has now.
     pub async fn catch_up(&self, log: &dyn EventLog, key: &MeshKey) -> Result<(), LogError> {
         match self.seq() {
@@ -95,6 +95,6 @@ impl WarmMesh {
 }
 
 /// A panic under the lock leaves a whole fold or none, so its mark is of no interest.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
