@@ -5,6 +5,7 @@ use functions::error::Exception;
 use functions::routes::Operation;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 #[test]
 fn every_operation_has_the_models_name_method_and_path() {
@@ -18,6 +19,17 @@ fn every_operation_has_the_models_name_method_and_path() {
     let ours: BTreeSet<_> = Operation::all().map(|it| (it.name(), it.method().to_string(), it.path())).collect();
     assert_eq!(ours, theirs);
     assert_eq!(ours.len(), 38);
+}
+
+#[test]
+fn every_operation_is_in_the_compatibility_table_with_its_request() {
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api-compatibility.md");
+    let table = std::fs::read_to_string(table).unwrap();
+    for operation in Operation::all() {
+        let path = operation.path().replacen("/v20190125", "", 1);
+        let row = format!("| `{}` | `{} {path}` |", operation.name(), operation.method());
+        assert!(table.contains(&row), "no row begins {row}");
+    }
 }
 
 #[test]
