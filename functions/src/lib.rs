@@ -24,6 +24,7 @@ mod serve;
 pub use app::{App, AppConfig};
 pub use caller::Verified;
 pub use request::Body;
+pub use serve::unreadable;
 
 use axum::Router;
 use axum::extract::{Request, State};

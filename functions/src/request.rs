@@ -8,7 +8,7 @@ mod percent;
 mod query;
 mod wish;
 
-pub use body::Body;
+pub use body::{Body, discard};
 pub use query::{Query, account};
 pub use wish::{Creation, Replacement};
 
@@ -44,8 +44,14 @@ impl Request {
         request: axum::extract::Request,
     ) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let mut names = names(operation, parts.uri.path())?.into_iter();
-        let query = Query::parse(parts.uri.query())?;
+        let (names, query) = match (names(operation, parts.uri.path()), Query::parse(parts.uri.query())) {
+            (Ok(names), Ok(query)) => (names, query),
+            (Err(error), _) | (_, Err(error)) => {
+                discard(body).await;
+                return Err(error);
+            }
+        };
+        let mut names = names.into_iter();
         let caller = caller(app, &parts, &query);
         let mesh = names.next();
         let parent = operation.kind().and_then(Kind::parent).and_then(|_| names.next());

@@ -1,14 +1,15 @@
 //! Around every request: an id, a span, an answer whatever happens, one line of tracing.
 //!
-//! The line has the operation, the mesh, the resource, the status and the time; never a header, a query or a body.
+//! The line has the operation, the mesh, the resource, the status, the exception and the time; never a header, a query or
+//! a body.
 
 use crate::api;
 use crate::app::App;
-use crate::error::{ApiError, Exception};
-use crate::request::Request;
+use crate::error::{ApiError, ERROR_TYPE, Exception};
+use crate::request::{Request, discard};
 use crate::routes::{BASE, Operation};
 use axum::extract::Request as HttpRequest;
-use axum::http::{HeaderValue, Method, Uri};
+use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use std::any::Any;
@@ -31,15 +32,30 @@ pub async fn operation(app: App, operation: Operation, request: HttpRequest) -> 
 }
 
 /// Answers a request for a path that is none of the API's.
-pub async fn unknown_path(uri: Uri) -> Response {
-    let message = format!("There is no `{}` in this API; its paths begin with {BASE}/meshes or {BASE}/tag", uri.path());
-    answered(Uuid::new_v4(), "unknown", async { Err(ApiError::new(Exception::NotFound, message)) }).await
+pub async fn unknown_path(request: HttpRequest) -> Response {
+    answered(Uuid::new_v4(), "unknown", async {
+        let (parts, body) = request.into_parts();
+        discard(body).await;
+        let path = parts.uri.path();
+        let message = format!("There is no `{path}` in this API; its paths begin with {BASE}/meshes or {BASE}/tag");
+        Err(ApiError::new(Exception::NotFound, message))
+    })
+    .await
 }
 
 /// Answers a request with a method that its path does not have. The router adds the `Allow` header.
-pub async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let message = format!("Method {method} is not allowed for `{}`", uri.path());
-    answered(Uuid::new_v4(), "unknown", async { Err(ApiError::bad_request(message)) }).await
+pub async fn wrong_method(request: HttpRequest) -> Response {
+    answered(Uuid::new_v4(), "unknown", async {
+        let (parts, body) = request.into_parts();
+        discard(body).await;
+        Err(ApiError::bad_request(format!("Method {} is not allowed for `{}`", parts.method, parts.uri.path())))
+    })
+    .await
+}
+
+/// Answers what a host could not read as a request at all. It says why, as far as it knows.
+pub async fn unreadable(why: String) -> Response {
+    answered(Uuid::new_v4(), "unknown", async { Err(ApiError::bad_request(why)) }).await
 }
 
 async fn answered(id: Uuid, operation: &str, work: impl Future<Output = Result<Response, ApiError>>) -> Response {
@@ -52,7 +68,8 @@ async fn answered(id: Uuid, operation: &str, work: impl Future<Output = Result<R
             response.headers_mut().insert(REQUEST_ID, value);
         }
         let duration_ms = started.elapsed().as_micros() as f64 / 1000.0;
-        tracing::info!(status = response.status().as_u16(), duration_ms, "answered");
+        let exception = response.headers().get(ERROR_TYPE).and_then(|name| name.to_str().ok());
+        tracing::info!(status = response.status().as_u16(), exception, duration_ms, "answered");
         response
     }
     .instrument(span)

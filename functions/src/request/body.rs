@@ -1,6 +1,7 @@
 //! The body: bounded in size and time, JSON. What its members say is read by [`super::wish`].
 //!
-//! A member that is null counts as absent, at any depth, as AWS's own services take it. Unknown members are ignored.
+//! A member that is null counts as absent, at any depth, as AWS's own services take it. Unknown members are ignored. Of a
+//! member that is given twice the last counts, as it does for nearly everything that reads JSON.
 
 use super::json::name_of;
 use crate::error::ApiError;
@@ -28,6 +29,7 @@ impl Body {
             return Ok(Self(Map::new()));
         }
         check_content_type(headers)?;
+        check_content_encoding(headers)?;
         Self::parse(&bytes)
     }
 
@@ -47,6 +49,13 @@ impl Body {
     pub(super) fn member(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
+}
+
+/// Takes a body off the wire that nobody will look at, within the same bounds: whoever still sends does not read, and a
+/// connection that is closed on a sender takes the answer with it.
+pub async fn discard(body: axum::body::Body) {
+    // Whatever is wrong with it, there is something to answer already.
+    drop(collect_within(TIME_LIMIT, body).await);
 }
 
 async fn collect_within(limit: Duration, body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
@@ -81,6 +90,18 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     match media.as_str() {
         "application/json" | "application/x-amz-json-1.0" | "application/x-amz-json-1.1" => Ok(()),
         _ => Err(ApiError::bad_request(format!("Content-Type: `{text}` is not supported, use application/json"))),
+    }
+}
+
+/// No client of App Mesh packs what it sends; what is packed all the same would be told to be no JSON.
+fn check_content_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(()) };
+    match value.to_str() {
+        Ok(text) if text.eq_ignore_ascii_case("identity") => Ok(()),
+        text => {
+            let text = text.unwrap_or("not text");
+            Err(ApiError::bad_request(format!("Content-Encoding: `{text}` is not supported, send the body unpacked")))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lists: by name, in pages, whatever changes meanwhile.
 
-use crate::api::{Api, SAMPLES};
+use crate::api::{ACCOUNT, Api, SAMPLES};
 use serde_json::{Value, json};
 
 async fn create_nodes(api: &Api, names: impl IntoIterator<Item = String>) {
@@ -100,6 +100,107 @@ async fn limits_and_tokens_that_make_no_sense_are_refused() {
         if sample.kind != "virtualNode" {
             let query = format!("{}?nextToken={token}", sample.collection);
             api.get(&query).await.refused(400, "BadRequestException");
+        }
+    }
+}
+
+/// The tags of a resource, as a list.
+fn tags_of(tail: &str) -> String {
+    format!("/tags?resourceArn=arn:aws:appmesh:eu-west-1:{ACCOUNT}:{tail}")
+}
+
+fn with(path: &str, pair: &str) -> String {
+    format!("{path}{}{pair}", if path.contains('?') { '&' } else { '?' })
+}
+
+/// Two meshes with two of everything in each of two parents: so many lists that each has a second page.
+async fn many_lists() -> (Api, Vec<String>) {
+    let api = Api::new();
+    let mut lists = vec!["/meshes".to_owned()];
+    for mesh in ["m", "n"] {
+        api.put("/meshes", json!({ "meshName": mesh })).await.ok();
+        for sample in &SAMPLES[1..] {
+            let parents = if sample.collection.contains("/x/") { ["x", "y"].as_slice() } else { &[""] };
+            for parent in parents {
+                let collection = sample.collection.replace("/m/", &format!("/{mesh}/"));
+                let collection = collection.replace("/x/", &format!("/{parent}/"));
+                for name in ["x", "y"] {
+                    let mut body = (sample.create)();
+                    let dot = if sample.kind == "virtualService" { ".local" } else { "" };
+                    body[format!("{}Name", sample.kind)] = format!("{name}{dot}").into();
+                    api.put(&collection, body).await.ok();
+                }
+                lists.push(collection);
+            }
+        }
+        for tail in
+            [format!("mesh/{mesh}"), format!("mesh/{mesh}/virtualNode/x"), format!("mesh/{mesh}/virtualRouter/x")]
+        {
+            let set = json!({ "tags": [{ "key": "x", "value": "" }, { "key": "y", "value": "" }] });
+            api.put(&tags_of(&tail).replace("/tags", "/tag"), set).await.ok();
+            lists.push(tags_of(&tail));
+        }
+    }
+    (api, lists)
+}
+
+#[tokio::test]
+async fn a_token_leads_on_in_its_own_list_and_is_refused_by_every_other() {
+    let (api, lists) = many_lists().await;
+    let mut tokens = Vec::new();
+    for list in &lists {
+        let page = api.get(&with(list, "limit=1")).await.ok();
+        tokens.push(page["nextToken"].as_str().unwrap_or_else(|| panic!("{list} has one page: {page}")).to_owned());
+    }
+    assert_eq!(lists.len(), 1 + 2 * (4 + 4 + 3));
+    for (own, token) in tokens.iter().enumerate() {
+        for (other, list) in lists.iter().enumerate() {
+            // With another limit than the first page had.
+            let answer = api.get(&with(list, &format!("limit=7&nextToken={token}"))).await;
+            if own == other {
+                let page = answer.ok();
+                let lines = page.as_object().unwrap().values().next().unwrap().as_array().unwrap();
+                assert!(lines.len() == 1 && page.get("nextToken").is_none(), "{list}: {page}");
+            } else {
+                let message = answer.refused(400, "BadRequestException");
+                assert_eq!(message, "nextToken: not a token of this list", "{list}, token of {}", lists[own]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_touched_is_refused() {
+    let (api, lists) = many_lists().await;
+    for list in [&lists[0], &lists[1], lists.last().unwrap()] {
+        let page = api.get(&with(list, "limit=1")).await.ok();
+        let token = page["nextToken"].as_str().unwrap();
+        let ends = (0..token.len()).map(|end| token[..end].to_owned());
+        let flipped = (0..token.len()).map(|at| {
+            let other = if token.as_bytes()[at] == b'0' { "1" } else { "0" };
+            format!("{}{other}{}", &token[..at], &token[at + 1..])
+        });
+        let others =
+            [format!("{token}0"), format!("{token}61"), token.repeat(2), token.to_uppercase(), format!("{token}%00")];
+        for touched in ends.chain(flipped).chain(others).filter(|touched| touched != token) {
+            let message =
+                api.get(&with(list, &format!("nextToken={touched}"))).await.refused(400, "BadRequestException");
+            assert_eq!(message, "nextToken: not a token of this list", "{touched}");
+        }
+        api.get(&with(list, &format!("nextToken={token}"))).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn every_list_has_pages_of_1_to_100_and_no_other() {
+    let (api, lists) = many_lists().await;
+    for list in &lists {
+        for limit in ["1", "2", "50", "99", "100"] {
+            api.get(&with(list, &format!("limit={limit}"))).await.ok();
+        }
+        for limit in ["0", "101", "-1", "+1%20", "1.5", "x", "", "%D9%A1", "18446744073709551617"] {
+            let message = api.get(&with(list, &format!("limit={limit}"))).await.refused(400, "BadRequestException");
+            assert!(message.starts_with("limit: ") && message.contains("from 1 to 100"), "{message}");
         }
     }
 }

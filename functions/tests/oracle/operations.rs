@@ -189,8 +189,24 @@ pub fn sequence(length: usize) -> impl Strategy<Value = Vec<Operation>> {
         1 => subsequence(furniture.clone(), 0..=pieces),
         2 => subsequence(furniture, pieces - 2..=pieces),
     ];
-    let then = prop::collection::vec(operation(), 1..length);
-    (begin, then).prop_map(|(begin, then)| begin.into_iter().chain(then).collect())
+    let some = prop_oneof![25 => operation().prop_map(|one| vec![one]), 1 => mesh_of_one()];
+    let then = prop::collection::vec(some, 1..length);
+    (begin, then).prop_map(|(begin, then)| begin.into_iter().chain(then.into_iter().flatten()).collect())
+}
+
+/// A mesh with nothing but one resource is to be deleted. By chance alone there would always be something else in it.
+fn mesh_of_one() -> impl Strategy<Value = Vec<Operation>> {
+    let mesh = Id { kind: Kind::Mesh, mesh: "n", parent: None, name: "n" };
+    let only = vec![
+        (mesh.beside(Kind::Node, "a"), Spec::Node { backends: BTreeSet::new(), number: 0 }),
+        (mesh.beside(Kind::Router, "a"), Spec::Router { number: 0 }),
+        (mesh.beside(Kind::Gateway, "a"), Spec::Gateway { number: 0 }),
+        (mesh.beside(Kind::Service, SERVICES[0]), Spec::Service(Provider::Nothing)),
+    ];
+    select(only).prop_map(move |(id, spec)| {
+        let create = |id, spec| Operation::Create(id, spec, Tags::new());
+        vec![create(mesh, Spec::Mesh { number: 0 }), create(id, spec), Operation::Delete(mesh)]
+    })
 }
 
 /// Everything there can be, each after what it needs.

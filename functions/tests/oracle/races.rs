@@ -166,8 +166,16 @@ async fn what_is_deleted_and_what_comes_to_need_it_are_never_both_accepted() {
         for round in 0..ROUNDS {
             let (one, other) = (clients[0].clone(), clients[round % 2].clone());
             let (target, (place, body)) = (direction.target, direction.need);
-            let deleting = tokio::spawn(async move { one.delete(target).await });
-            let needing = tokio::spawn(async move { other.put(place, &body()).await });
+            let deleting = async move { one.delete(target).await };
+            let needing = async move { other.put(place, &body()).await };
+            // Who sets out first is not always first.
+            let (deleting, needing) = if round % 4 < 2 {
+                let deleting = tokio::spawn(deleting);
+                (deleting, tokio::spawn(needing))
+            } else {
+                let needing = tokio::spawn(needing);
+                (tokio::spawn(deleting), needing)
+            };
             let (deleted, needed) = (deleting.await.expect("an answer"), needing.await.expect("an answer"));
             match (deleted.outcome(), needed.outcome()) {
                 ((200, ""), (404, "NotFoundException")) => {

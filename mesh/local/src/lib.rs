@@ -12,6 +12,7 @@ pub mod bootstrap;
 mod config;
 mod error;
 mod running;
+mod server;
 
 pub use config::Config;
 pub use error::{Side, StartError};

@@ -1,5 +1,6 @@
 //! The running process: where it listens, and how it ends.
 
+use crate::server;
 use axum::Router;
 use mesh_log::sqlite::SqliteLog;
 use std::fmt;
@@ -101,9 +102,7 @@ async fn serve(listener: TcpListener, router: Router, stop: oneshot::Receiver<()
             std::future::pending::<()>().await;
         }
     };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "the API stopped serving");
-    }
+    server::serve(listener, router, stopped).await;
 }
 
 /// A task that ends with its owner.
