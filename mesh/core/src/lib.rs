@@ -23,6 +23,8 @@ pub mod resource;
 pub mod rules;
 pub mod spec;
 pub mod state;
+#[cfg(feature = "strategies")]
+pub mod strategies;
 #[cfg(test)]
 mod testing;
 pub mod view;
