@@ -1,0 +1,152 @@
+//! Terraform in a folder of its own, with a provider mirror in place of the registry.
+
+use super::{Arguments, Plan, State};
+use crate::beside;
+use mesh_tests::ControlPlane;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use tokio::process::Command;
+
+/// Where a machine that has the provider keeps its mirror, unless `REMESH_TF_PLUGINS` says otherwise.
+const PLUGINS: &str = "/opt/tf-plugins";
+
+/// Where the provider looks for App Mesh.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_APP_MESH";
+
+/// All at once: what must wait, waits for what it refers to.
+const AT_A_TIME: &str = "-parallelism=40";
+
+/// The provider makes garbage by the hundred megabytes, and collecting it takes a third of its time.
+const GARBAGE: (&str, &str) = ("GOGC", "400");
+
+pub struct Terraform {
+    folder: tempfile::TempDir,
+    endpoint: String,
+}
+
+/// The provider's mirror, where there is one and Terraform beside it.
+pub async fn plugins() -> Result<PathBuf, String> {
+    let folder = std::env::var_os("REMESH_TF_PLUGINS").map_or_else(|| PathBuf::from(PLUGINS), PathBuf::from);
+    if !folder.join("registry.terraform.io/hashicorp/aws").is_dir() {
+        return Err(format!("no AWS provider in {} (REMESH_TF_PLUGINS)", folder.display()));
+    }
+    match Command::new("terraform").arg("version").output().await {
+        Ok(_) => Ok(folder),
+        Err(error) => Err(format!("no terraform on the PATH: {error}")),
+    }
+}
+
+impl Terraform {
+    pub fn new(control_plane: &ControlPlane, plugins: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let terraform = Self { folder, endpoint: control_plane.api().url().to_owned() };
+        let mirror = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {plugins:?}\n  }}\n}}\n");
+        terraform.write("terraformrc", &mirror);
+        terraform
+    }
+
+    /// Adds to the configuration: a file, or all files of a folder, of those beside this one.
+    pub fn configure(&self, name: &str) -> &Self {
+        for (name, path) in sources(name) {
+            self.write(&name, &std::fs::read_to_string(path).expect("the configuration is there"));
+        }
+        self
+    }
+
+    /// Adds a file to the folder.
+    pub fn write(&self, name: &str, text: &str) -> &Self {
+        std::fs::write(self.path(name), text).expect("a file is written");
+        self
+    }
+
+    /// Takes away what was added.
+    pub fn remove(&self, name: &str) -> &Self {
+        for (name, _) in sources(name) {
+            std::fs::remove_file(self.path(&name)).expect("it was there");
+        }
+        self
+    }
+
+    pub async fn arguments(&self) -> Arguments {
+        Arguments::from_schemas(&self.json(&["providers", "schema", "-json"]).await)
+    }
+
+    pub async fn apply(&self, variables: &[&str]) -> String {
+        self.succeed(&[&["apply", "-auto-approve", AT_A_TIME], variables].concat()).await
+    }
+
+    /// What would be done, which can then be [applied](Self::apply_planned). What is remembered is fresh: it was just applied.
+    pub async fn plan(&self, variables: &[&str]) -> Plan {
+        self.succeed(&[&["plan", "-refresh=false", "-out=planned", AT_A_TIME], variables].concat()).await;
+        Plan::from_shown(&self.json(&["show", "-json", "planned"]).await)
+    }
+
+    pub async fn apply_planned(&self) -> String {
+        self.succeed(&["apply", AT_A_TIME, "planned"]).await
+    }
+
+    /// That a plan that looks at everything is empty.
+    pub async fn changes_nothing(&self, variables: &[&str]) {
+        let (code, text) = self.run(&[&["plan", "-detailed-exitcode", AT_A_TIME], variables].concat()).await;
+        // It is 2 when there is something to change.
+        assert_eq!(code, 0, "the plan is not empty: {text}");
+    }
+
+    pub fn state(&self) -> State {
+        let file = std::fs::read(self.path("terraform.tfstate")).expect("the state was written");
+        State::from_file(&serde_json::from_slice(&file).expect("the state is JSON"))
+    }
+
+    /// Takes the state away, as if somebody else had made everything.
+    pub fn forget(&self) -> State {
+        let state = self.state();
+        std::fs::remove_file(self.path("terraform.tfstate")).expect("the state was there");
+        state
+    }
+
+    pub async fn destroy(&self, variables: &[&str]) {
+        self.succeed(&[&["destroy", "-auto-approve", "-refresh=false", AT_A_TIME], variables].concat()).await;
+    }
+
+    pub async fn succeed(&self, arguments: &[&str]) -> String {
+        let (code, text) = self.run(arguments).await;
+        assert_eq!(code, 0, "terraform {arguments:?}: {text}");
+        text
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.succeed(arguments).await).expect("JSON")
+    }
+
+    /// The exit code, and all that was said.
+    async fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let output = Command::new("terraform")
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .env("TF_CLI_CONFIG_FILE", self.path("terraformrc"))
+            .envs([("TF_CLI_ARGS", "-no-color"), ("TF_INPUT", "0"), ("TF_IN_AUTOMATION", "1")])
+            .envs([("CHECKPOINT_DISABLE", "1"), GARBAGE, (ENDPOINT, &self.endpoint)])
+            .output()
+            .await
+            .expect("terraform runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// A file beside this one by its name, or all those of a folder.
+fn sources(name: &str) -> Vec<(String, PathBuf)> {
+    let path = beside("terraform").join(name);
+    match std::fs::read_dir(&path) {
+        Ok(files) => files.map(|file| file.expect("a file")).map(|file| (name_of(&file), file.path())).collect(),
+        Err(_) => vec![(name.to_owned(), path)],
+    }
+}
+
+fn name_of(file: &std::fs::DirEntry) -> String {
+    file.file_name().to_string_lossy().into_owned()
+}
