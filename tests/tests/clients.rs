@@ -18,6 +18,8 @@ mod cli;
 mod examples;
 #[path = "clients/raw.rs"]
 mod raw;
+#[path = "clients/retries.rs"]
+mod retries;
 #[path = "clients/sdk.rs"]
 mod sdk;
 #[path = "clients/specs.rs"]

@@ -1,5 +1,10 @@
 //! What stands on the wire, where SDKs would hide it.
 
+#[path = "raw/refusals.rs"]
+mod refusals;
+#[path = "raw/socket.rs"]
+mod socket;
+
 use mesh_tests::ControlPlane;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
