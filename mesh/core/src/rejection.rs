@@ -46,7 +46,7 @@ pub enum Rejection {
         account: AccountId,
     },
     /// Only the mesh's owner may.
-    #[error("{id} is for the owner of mesh {} alone, account {}", .mesh.name, .mesh.owner)]
+    #[error("{}", owners_only(.id, .mesh))]
     OwnersOnly {
         /// What it was about.
         id: ResourceId,
@@ -115,6 +115,14 @@ pub enum Rejection {
 
 fn list(violations: &[Violation]) -> String {
     violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn owners_only(id: &ResourceId, mesh: &MeshKey) -> String {
+    let only = format!("Only account {}, the owner of mesh {}, may", mesh.owner, mesh.name);
+    match id.kind {
+        Kind::Mesh => format!("{only} change it or know whom it is shared with"),
+        _ => format!("{only} change its virtual gateways and their routes, {id} among them"),
+    }
 }
 
 fn exceeded(quota: Quota, limit: usize, wanted: usize, id: &ResourceId, mesh: &MeshKey) -> String {

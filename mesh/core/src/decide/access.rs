@@ -113,10 +113,13 @@ mod tests {
     fn whom_it_is_shared_with_makes_everything_but_gateways() {
         let state = shared();
         assert!(may_see(&state, &THEIRS.into()).is_ok());
-        let owners = "is for the owner of mesh m alone, account 1";
-        for command in [gateway("h", &[(80, "http")]), gateway_route("g", "u", "s2"), mesh(), share("3"), unshare(MINE)]
-        {
-            refused(&state, THEIRS, &command, &format!("{} {owners}", command.target));
+        let owners = "Only account 1, the owner of mesh m, may change its virtual gateways and their routes,";
+        for command in [gateway("h", &[(80, "http")]), gateway_route("g", "u", "s2")] {
+            refused(&state, THEIRS, &command, &format!("{owners} {} among them", command.target));
+        }
+        let owners = "Only account 1, the owner of mesh m, may change it or know whom it is shared with";
+        for command in [mesh(), update(mesh()), share("3"), unshare(MINE)] {
+            refused(&state, THEIRS, &command, owners);
         }
         let node = state.get(&ResourceId::new(Kind::VirtualNode, "n2")).unwrap();
         assert_eq!(node.owner.as_str(), THEIRS);

@@ -26,8 +26,9 @@ pub fn affected(state: &MeshState, event: &Event) -> Affected {
     match event {
         Event::Tagged { .. } | Event::Untagged { .. } => return affected,
         Event::Shared { with, .. } | Event::Unshared { with, .. } => {
-            let theirs = state.list(Kind::VirtualNode, None, None).filter(|node| node.owner == *with);
-            affected.nodes.extend(theirs.map(|node| node.id.clone()));
+            let kinds = [Kind::VirtualNode, Kind::VirtualGateway].into_iter();
+            let theirs = kinds.flat_map(|kind| state.list(kind, None, None)).filter(|proxy| proxy.owner == *with);
+            affected.nodes.extend(theirs.map(|proxy| proxy.id.clone()));
             return affected;
         }
         Event::Created { .. } | Event::Updated { .. } | Event::Deleted { .. } => {}

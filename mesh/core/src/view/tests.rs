@@ -236,7 +236,7 @@ fn event() -> impl Strategy<Value = Event> {
     let few = || prop::sample::select(vec!["a", "b"]);
     let ports = || prop::sample::select(vec![&[][..], &[(80, "http")][..], &[(80, "http"), (81, "grpc")][..]]);
     let make = prop_oneof![
-        1 => prop::sample::select(vec!["ALLOW_ALL", "DROP_ALL"]).prop_map(|filter| Command {
+        2 => prop::sample::select(vec!["ALLOW_ALL", "DROP_ALL"]).prop_map(|filter| Command {
             target: ResourceId::new(Kind::Mesh, "m"),
             change: Change::Create {
                 spec: spec(Kind::Mesh, json!({ "egressFilter": { "type": filter } })),
@@ -252,7 +252,8 @@ fn event() -> impl Strategy<Value = Event> {
         3 => (few(), few()).prop_map(|(name, router)| service_by_router(name, router)),
         3 => (few(), few(), few()).prop_map(|(of, name, service)| gateway_route(of, name, service)),
     ];
-    (make, 0..5).prop_map(|(make, verb)| {
+    let owner = prop::sample::select(vec!["1", "1", "2"]);
+    (make, 0..8, owner).prop_map(|(make, verb, owner)| {
         let resource = make.target;
         let Change::Create { spec, tags: none, token } = make.change else {
             unreachable!("all of them make something")
@@ -261,9 +262,19 @@ fn event() -> impl Strategy<Value = Event> {
             0 => Event::Deleted { resource },
             1 => Event::Updated { resource, spec, token },
             2 => Event::Tagged { resource, tags: tags(&[("k", "v")]) },
-            _ => Event::Created { resource, uid: uuid::Uuid::nil(), owner: "1".into(), spec, tags: none, token },
+            3 => shared("2"),
+            4 => unshared("2"),
+            _ => Event::Created { resource, uid: uuid::Uuid::nil(), owner: owner.into(), spec, tags: none, token },
         }
     })
+}
+
+fn shared(with: &str) -> Event {
+    Event::Shared { resource: ResourceId::new(Kind::Mesh, "m"), with: with.into() }
+}
+
+fn unshared(with: &str) -> Event {
+    Event::Unshared { resource: ResourceId::new(Kind::Mesh, "m"), with: with.into() }
 }
 
 /// Everything that anyone can see.
@@ -318,6 +329,29 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn sharing_affects_the_nodes_of_the_account_and_nobody_else() {
+    let mut state =
+        given([mesh(), node("mine", &[http(80)], &["s"]), service_by_node("s", "mine"), gateway("g", &[http(80)])])
+            .state;
+    for (owner, name) in [("2", "theirs"), ("3", "others"), ("2", "theirs-too")] {
+        let Change::Create { spec, tags, token } = node(name, &[http(80)], &["s"]).change else { unreachable!() };
+        let (resource, uid) = (ResourceId::new(Kind::VirtualNode, name), uuid::Uuid::nil());
+        fold(&mut state, Event::Created { resource, uid, owner: owner.into(), spec, tags, token });
+    }
+    let node = |name| ResourceId::new(Kind::VirtualNode, name);
+    let theirs = ["theirs", "theirs-too"].map(node);
+    let sees =
+        |state: &MeshState, name| node_view(state, &node(name), |it| Arc::new(service_view(state, it))).is_some();
+    for (event, visible) in [(shared("2"), true), (unshared("2"), false), (shared("2"), true)] {
+        fold(&mut state, event.clone());
+        assert_eq!(affected(&state, &event), Affected { nodes: theirs.clone().into(), ..Affected::default() });
+        assert_eq!((sees(&state, "theirs"), sees(&state, "theirs-too")), (visible, visible), "{event:?}");
+        assert_eq!((sees(&state, "mine"), sees(&state, "others")), (true, false), "never shared with the others");
+    }
+    assert_eq!(affected(&state, &shared("4")), Affected::default(), "an account that has made nothing");
 }
 
 #[test]
