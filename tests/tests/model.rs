@@ -8,7 +8,8 @@
 //! - it is refused without a required member, with an unknown member of a union, with an unknown value;
 //! - [`mesh_core::rules::check`] accepts it at its bounds and names the right place beyond them.
 //!
-//! And all of it again from outside, through HTTP, with the inputs and the answers of every operation: `http.rs`.
+//! And all of it again from outside, through HTTP, with the inputs and the answers of every operation: `http.rs`,
+//! `inputs.rs`, `whole.rs`.
 //!
 //! Some samples break rules that the model does not know, such as exactly one route in a route's spec. `samples.rs` knows
 //! these few places; [`STRICTER`] lists the bounds that ours are narrower than, each with its reason.
@@ -34,6 +35,8 @@ mod operations;
 mod samples;
 #[path = "model/service.rs"]
 mod service;
+#[path = "model/whole.rs"]
+mod whole;
 
 use functions::Body;
 use mesh_core::{Kind, Spec};

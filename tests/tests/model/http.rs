@@ -46,6 +46,16 @@ impl Bench {
         mesh.gateway_route("a", "x", json!({ "httpRoute": { "match": {}, "action": { "target": target } } })).await;
     }
 
+    /// Makes every list one that goes on after any one resource.
+    pub async fn another_in_every_list(&self) {
+        self.api().create_mesh("z", json!({})).await;
+        let mesh = self.api().mesh("m");
+        let action = json!({ "weightedTargets": [{ "virtualNode": "a", "weight": 1 }] });
+        mesh.route("a", "z", json!({ "tcpRoute": { "action": action } })).await;
+        let target = json!({ "virtualService": { "virtualServiceName": "a" } });
+        mesh.gateway_route("a", "z", json!({ "httpRoute": { "match": {}, "action": { "target": target } } })).await;
+    }
+
     pub async fn stop(self) {
         self.plane.stop().await;
     }
