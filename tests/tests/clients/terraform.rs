@@ -50,7 +50,7 @@ async fn every_argument_is_given_changed_in_place_imported_read_and_taken_away_a
     another_name_or_owner_is_another_resource(&terraform, &arguments).await;
     everything_is_imported_and_read(&terraform).await;
     everything_is_taken_away(&terraform, &arguments).await;
-    terraform.destroy(BARE).await;
+    terraform.with_endpoint_in_configuration().destroy(BARE).await;
 
     assert_eq!(control_plane.api().get("/meshes").await["meshes"], json!([]));
     control_plane.stop().await;

@@ -13,6 +13,9 @@ const PLUGINS: &str = "/opt/tf-plugins";
 /// Where the provider looks for App Mesh.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_APP_MESH";
 
+/// Where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
 /// All at once: what must wait, waits for what it refers to.
 const AT_A_TIME: &str = "-parallelism=40";
 
@@ -102,6 +105,14 @@ impl Terraform {
         let state = self.state();
         std::fs::remove_file(self.path("terraform.tfstate")).expect("the state was there");
         state
+    }
+
+    /// From now on the provider is told where App Mesh is as most of its users tell it.
+    pub fn with_endpoint_in_configuration(mut self) -> Self {
+        let block = format!("provider \"aws\" {{\n  endpoints {{\n    appmesh = {:?}\n  }}\n}}\n", self.endpoint);
+        self.write("endpoint_override.tf", &block);
+        self.endpoint = NOWHERE.to_owned();
+        self
     }
 
     pub async fn destroy(&self, variables: &[&str]) {

@@ -27,8 +27,8 @@ variable "owner" {
   default = "000000000000"
 }
 
-# App Mesh is found by AWS_ENDPOINT_URL_APP_MESH. It could be said here, in `endpoints`: every command would then take
-# seven seconds longer, in which the provider checks those of two hundred other services.
+# App Mesh is found by AWS_ENDPOINT_URL_APP_MESH. It can be said here, in `endpoints`, and is so at last: a command then takes
+# some seconds longer, in which the provider checks those of all other services.
 provider "aws" {
   region                      = "us-east-1"
   access_key                  = "any"
