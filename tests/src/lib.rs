@@ -14,6 +14,7 @@ pub mod api;
 pub mod bed;
 pub mod control_plane;
 pub mod envoy;
+pub mod load;
 pub mod moto;
 pub mod names;
 pub mod namespace;

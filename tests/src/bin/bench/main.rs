@@ -15,6 +15,7 @@ mod api;
 mod dynamo;
 mod fleet;
 mod floor;
+mod load;
 mod process;
 mod report;
 
@@ -60,6 +61,10 @@ enum Role {
     },
     /// Measures the log in DynamoDB instead, on DynamoDB Local: cold starts, and the way of a change.
     Dynamo(dynamo::Arguments),
+    /// Measures the API instead: many writers and readers of `remesh up --data FILE`.
+    Api(load::Arguments),
+    /// Is an HTTP server that does nothing; started by the benchmark itself.
+    Nothing,
 }
 
 #[tokio::main]
@@ -68,6 +73,8 @@ async fn main() {
     match arguments.role {
         Some(Role::Floor { bytes }) => return floor::serve(bytes).await,
         Some(Role::Dynamo(arguments)) => return dynamo::run(&arguments).await,
+        Some(Role::Api(arguments)) => return load::run(&arguments).await,
+        Some(Role::Nothing) => return load::serve_nothing().await,
         None => {}
     }
     let mut reports = Vec::new();
