@@ -10,13 +10,17 @@ use mesh_core::view::{affected, node_view, service_view};
 use mesh_core::{Entry, Kind, MeshKey, MeshState, Record, ResourceId};
 use serde_json::{Value, json};
 
+thread_local! {
+    static SMALL_MESH: MeshState = small_mesh();
+}
+
 /// Reads records, and folds each of them: as it is, and as the next one of a small mesh.
 ///
 /// # Panics
 ///
 /// When something does not hold.
 pub fn check(bytes: &[u8]) {
-    let mut state = small_mesh();
+    let mut state = SMALL_MESH.with(MeshState::clone);
     for record in serde_json::Deserializer::from_slice(bytes).into_iter::<Record>() {
         let Ok(record) = record else { return };
         let text = serde_json::to_vec(&record).expect("a record that was read is written");

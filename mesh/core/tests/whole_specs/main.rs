@@ -85,15 +85,18 @@ fn samples(kind: Kind) -> impl Iterator<Item = Value> {
 
 #[test]
 fn every_member_of_every_spec_comes_and_every_choice_is_taken() {
+    let mut count = 0;
     for kind in Kind::ALL {
         let mut seen = BTreeSet::new();
         samples(kind).for_each(|spec| known::paths_in(&spec, kind.as_str(), &mut seen));
         let known = known::paths_of(kind);
+        count += known.len();
         let missing: Vec<_> = known.difference(&seen).filter(|path| !known::is_refused(path)).collect();
         assert!(missing.is_empty(), "never generated: {missing:#?}");
         let refused: Vec<_> = seen.iter().filter(|path| known::is_refused(path)).collect();
         assert!(refused.is_empty(), "generated although the rules refuse it: {refused:#?}");
     }
+    assert!(count > 500, "the walk saw {count} paths and went nowhere");
 }
 
 #[test]
