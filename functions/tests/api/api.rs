@@ -28,7 +28,11 @@ impl Api {
     }
 
     pub fn over(log: Arc<dyn EventLog>) -> Self {
-        Self(router(App::new(log, AppConfig::new(ACCOUNT, "eu-west-1"))))
+        Self::configured(log, AppConfig::new(ACCOUNT, "eu-west-1"))
+    }
+
+    pub fn configured(log: Arc<dyn EventLog>, config: AppConfig) -> Self {
+        Self(router(App::new(log, config)))
     }
 
     /// A mesh `m` with one of every kind, all called `x` but the service, `x.local`.

@@ -1,12 +1,13 @@
 //! The command line: reads flags, starts what they ask for, says in one line what went wrong.
 //!
 //! Exit codes: 0 for success, 1 for a failure, 2 for a command line that makes no sense. Standard output carries what a
-//! script reads (the ready line, a bootstrap, the demo's figures), standard error everything else.
+//! script reads (the ready line, a bootstrap, whom a mesh is shared with, the demo's figures), standard error everything else.
 
 mod bootstrap;
 mod demo;
 mod diagnostics;
 mod proxy;
+mod share;
 mod signals;
 mod up;
 
@@ -33,6 +34,10 @@ enum Command {
     Bootstrap(bootstrap::Bootstrap),
     /// Run a mesh with services and real Envoys on this machine, with live numbers
     Demo(demo::Demo),
+    /// Share a mesh with another AWS account, or tell whom it is shared with
+    Share(share::Share),
+    /// End sharing a mesh with an account
+    Unshare(share::Unshare),
     /// Give clients on this machine an API that runs as a Lambda: signs their requests and passes them on
     Proxy(proxy::Proxy),
 }
@@ -43,6 +48,8 @@ fn main() -> ExitCode {
         Command::Up(up) => up.run(line.log_format),
         Command::Bootstrap(bootstrap) => bootstrap.run(),
         Command::Demo(demo) => demo.run(line.log_format),
+        Command::Share(share) => share.run(),
+        Command::Unshare(unshare) => unshare.run(),
         Command::Proxy(proxy) => proxy.run(line.log_format),
     };
     match done {

@@ -46,10 +46,18 @@ pub struct Up {
 
 fn access_key(text: &str) -> Result<(String, AccountId), String> {
     let (key, account) = text.split_once('=').ok_or("give KEY=ACCOUNT, such as AKIDTEAMB=111122223333")?;
-    if key.is_empty() || account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !is_access_key(key) {
+        return Err("give KEY=ACCOUNT, where the key has up to 128 letters, digits and `_`".into());
+    }
+    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("give KEY=ACCOUNT, where the account is twelve digits".into());
     }
     Ok((key.to_owned(), AccountId::from(account)))
+}
+
+/// Whether the API finds this in a signature: it looks for nothing that cannot be an access key.
+pub fn is_access_key(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn quota_limit(text: &str) -> Result<(Quota, usize), NoQuota> {

@@ -1,6 +1,11 @@
 //! The command line as scripts rely on it: flags, the ready line, exit codes, messages, signals.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[path = "command_line/quotas.rs"]
+mod quotas;
+#[path = "command_line/sharing.rs"]
+mod sharing;
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -89,7 +94,7 @@ fn put(url: &str, body: Value) -> Value {
 fn without_a_command_the_commands_are_shown() {
     let shown = output(&[]);
     assert_eq!(shown.status.code(), Some(2));
-    for command in ["up", "bootstrap", "demo", "proxy"] {
+    for command in ["up", "bootstrap", "demo", "share", "unshare", "proxy"] {
         assert!(stderr(&shown).contains(command), "{}", stderr(&shown));
     }
 }
