@@ -1,6 +1,10 @@
 //! Lists: by name, in pages, whatever changes meanwhile.
 
 use crate::api::{ACCOUNT, Api, SAMPLES};
+use axum::body::Body;
+use axum::http::{Method, Request};
+use functions::Verified;
+use mesh_core::Caller;
 use serde_json::{Value, json};
 
 async fn create_nodes(api: &Api, names: impl IntoIterator<Item = String>) {
@@ -202,5 +206,46 @@ async fn every_list_has_pages_of_1_to_100_and_no_other() {
             let message = api.get(&with(list, &format!("limit={limit}"))).await.refused(400, "BadRequestException");
             assert!(message.starts_with("limit: ") && message.contains("from 1 to 100"), "{message}");
         }
+    }
+}
+
+/// A request of an account that its host has verified.
+fn by(account: &str, method: Method, path: &str, body: Value) -> Request<Body> {
+    let caller = Caller { account: account.into(), principal: None };
+    let request = Request::builder().method(method).uri(format!("/v20190125{path}")).extension(Verified(caller));
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+/// Several owners may have meshes of one name, and a page may end between two of them.
+#[tokio::test]
+async fn meshes_of_one_name_that_several_owners_share_are_all_in_the_list_once() {
+    let api = Api::new();
+    let owners: Vec<String> = (1..6).map(|n| format!("{n}00000000000")).collect();
+    let mut expected = Vec::new();
+    for name in ["m", "m-1", "n"] {
+        for owner in owners.iter().map(String::as_str).chain([ACCOUNT]) {
+            api.raw(by(owner, Method::PUT, "/meshes", json!({ "meshName": name }))).await.ok();
+            if owner != ACCOUNT && name != "n" {
+                let share = by(owner, Method::PUT, &format!("/meshes/{name}/shares/{ACCOUNT}"), json!({}));
+                api.raw(share).await.ok();
+            }
+            if owner == ACCOUNT || name != "n" {
+                expected.push((name.to_owned(), owner.to_owned()));
+            }
+        }
+    }
+    expected.sort();
+    for limit in 1..=expected.len() + 1 {
+        let (mut all, mut next) = (Vec::new(), String::new());
+        loop {
+            let page = api.get(&format!("/meshes?limit={limit}{next}")).await.ok();
+            all.extend(names(&page, "meshes", "meshName").into_iter().zip(names(&page, "meshes", "meshOwner")));
+            let Some(token) = page["nextToken"].as_str() else { break };
+            let of_another = by(&owners[0], Method::GET, &format!("/meshes?nextToken={token}"), json!({}));
+            api.raw(of_another).await.refused(400, "BadRequestException");
+            next = format!("&nextToken={token}");
+            assert!(all.len() < expected.len(), "it goes on for ever");
+        }
+        assert_eq!(all, expected, "{limit}");
     }
 }
