@@ -122,7 +122,9 @@ async fn snapshot(State(admin): State<Admin>, node: Result<Query<Node>, QueryRej
             }
             Json(dump).into_response()
         }
-        Err(error @ ConnectError::Unknown(_)) => refusal(StatusCode::NOT_FOUND, &error.to_string()),
+        Err(error @ (ConnectError::Unknown { .. } | ConnectError::NotShared { .. })) => {
+            refusal(StatusCode::NOT_FOUND, &error.to_string())
+        }
         Err(error @ (ConnectError::NotYet(_) | ConnectError::Stopped)) => {
             refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
         }

@@ -31,7 +31,7 @@ use crate::translate::Translator;
 use feed::News;
 use keep::Keeper;
 use mesh::{Connecting, Mesh, Workshop};
-use mesh_core::{MeshKey, MeshState, Record};
+use mesh_core::{AccountId, MeshKey, MeshState, Record};
 use mesh_log::Log;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub struct World {
     standing: watch::Receiver<Standing>,
 }
 
-/// The snapshots of one proxy as they change; `None` once its resource is gone.
+/// The snapshots of one proxy as they change; `None` once its resource is gone, or no longer for its account to use.
 pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
 
 /// The instances that are known of the services in need.
@@ -66,8 +66,27 @@ type Publisher = watch::Sender<Option<Arc<Snapshot>>>;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// No such resource.
-    #[error("{0} does not exist, or not yet: create it through the API, or correct the proxy's node id")]
-    Unknown(String),
+    #[error(
+        "{proxy} of account {account} does not exist, or not yet: create it through the API, or correct the proxy's node \
+         id (mesh/MESH@OWNER/… is in the mesh of another account)"
+    )]
+    Unknown {
+        /// Which.
+        proxy: String,
+        /// Whose the mesh would be.
+        account: AccountId,
+    },
+    /// The resource is there, but not for the account that made it (§13.11).
+    #[error(
+        "{proxy} was made by account {account}, with which its mesh is not shared any more: share it again, or delete \
+         what the account has made"
+    )]
+    NotShared {
+        /// Which.
+        proxy: String,
+        /// Whose it is.
+        account: AccountId,
+    },
     /// No such resource in a state that may be old.
     #[error("{0} is not known yet: the event log cannot be reached, and what is served meanwhile is an earlier state")]
     NotYet(String),
@@ -376,9 +395,13 @@ impl Fold {
     }
 
     fn unknown(&self, proxy: &ProxyKey) -> ConnectError {
-        match self.standing().following {
-            true => ConnectError::Unknown(proxy.to_string()),
-            false => ConnectError::NotYet(proxy.to_string()),
+        if !self.standing().following {
+            return ConnectError::NotYet(proxy.to_string());
+        }
+        let there = self.meshes.get(&proxy.mesh).and_then(|mesh| mesh.state.get(&proxy.id));
+        match (there, proxy.to_string()) {
+            (Some(resource), proxy) => ConnectError::NotShared { proxy, account: resource.owner.clone() },
+            (None, name) => ConnectError::Unknown { proxy: name, account: proxy.mesh.owner.clone() },
         }
     }
 

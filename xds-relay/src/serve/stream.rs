@@ -4,7 +4,7 @@ use super::codec::{Protocol, Request, Response};
 use super::session::{Session, Verdict};
 use super::{Ads, refusal, returning};
 use crate::proxies::{Connected, Facts, Listed, lock};
-use crate::proxy::ProxyKey;
+use crate::proxy::{NodeError, ProxyKey};
 use crate::snapshot::ResourceType;
 use crate::world::{ConnectError, Snapshots, Standing};
 use std::net::SocketAddr;
@@ -72,7 +72,7 @@ async fn run(
     let (stream, mut snapshots) = introduce(ads, protocol, peer, &first).await?;
     tracing::info!(node.id = %stream.facts().node_id, protocol = protocol.as_str(), "proxy connected");
     let ended = match stream.on_request(first, outbox).await {
-        Ok(()) => follow(&stream, &mut requests, &mut snapshots, outbox).await,
+        Ok(()) => follow(ads, &stream, &mut requests, &mut snapshots, outbox).await,
         Err(ended) => Err(ended),
     };
     let reason = ended.as_ref().err().map(Status::message);
@@ -86,29 +86,38 @@ async fn introduce(
     peer: Option<SocketAddr>,
     first: &Request,
 ) -> Result<(Stream, Snapshots), Status> {
-    let refused = |error: &dyn std::fmt::Display| {
+    let refused = |status: Status| {
         metrics::counter!("remesh_proxies_refused_total").increment(1);
-        tracing::warn!(node.id = first.node.as_ref().map(|node| &node.id), %error, "proxy refused");
-        Status::invalid_argument(error.to_string())
+        let error = status.message();
+        tracing::warn!(node.id = first.node.as_ref().map(|node| &node.id), error, "proxy refused");
+        status
     };
+    let nobody = |error: NodeError| refused(Status::invalid_argument(error.to_string()));
     let not_connected = |error: ConnectError| match error {
-        ConnectError::Unknown(_) => refused(&error),
+        ConnectError::Unknown { .. } => refused(Status::invalid_argument(error.to_string())),
+        ConnectError::NotShared { .. } => refused(Status::permission_denied(error.to_string())),
         ConnectError::NotYet(_) | ConnectError::Stopped => Status::unavailable(error.to_string()),
     };
-    let node = first.node.as_ref().ok_or_else(|| refused(&crate::proxy::NodeError::Missing))?;
-    let proxy = ProxyKey::of_node(node, &ads.account).map_err(|error| refused(&error))?;
+    let node = first.node.as_ref().ok_or_else(|| nobody(NodeError::Missing))?;
+    let proxy = ProxyKey::of_node(node, &ads.account).map_err(nobody)?;
     let mut snapshots = ads.world.connect(proxy.clone()).await.map_err(not_connected)?;
-    let snapshot = snapshots.borrow_and_update().clone().ok_or_else(|| refused(&gone(&proxy)))?;
+    let snapshot = snapshots.borrow_and_update().clone();
+    let Some(snapshot) = snapshot else { return Err(refused(gone(ads, &proxy).await)) };
     let session = Arc::new(Mutex::new(Session::new(protocol, snapshot, Instant::now())));
     let listed = ads.proxies.list(Connected { facts: Facts::new(node, proxy, protocol, peer), session });
     Ok((Stream { listed, standing: ads.world.standing() }, snapshots))
 }
 
-fn gone(proxy: &ProxyKey) -> String {
-    format!("{proxy} was deleted")
+/// Why a proxy that was served is not any more.
+async fn gone(ads: &Ads, proxy: &ProxyKey) -> Status {
+    match ads.world.snapshot(proxy.clone()).await {
+        Err(error @ ConnectError::NotShared { .. }) => Status::permission_denied(error.to_string()),
+        _ => Status::invalid_argument(format!("{proxy} was deleted")),
+    }
 }
 
 async fn follow(
+    ads: &Ads,
     stream: &Stream,
     requests: &mut Streaming<Request>,
     snapshots: &mut Snapshots,
@@ -126,8 +135,7 @@ async fn follow(
                     return Ok(());
                 }
                 let snapshot = snapshots.borrow_and_update().clone();
-                let proxy = &stream.facts().proxy;
-                let snapshot = snapshot.ok_or_else(|| Status::invalid_argument(gone(proxy)))?;
+                let Some(snapshot) = snapshot else { return Err(gone(ads, &stream.facts().proxy).await) };
                 let send = stream.session(|session| session.on_snapshot(snapshot, Instant::now()));
                 push(send, outbox).await?;
             },

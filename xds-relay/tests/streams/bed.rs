@@ -81,7 +81,8 @@ impl Bed {
         self.append(made.event).await;
     }
 
-    async fn append(&self, event: Event) {
+    /// Appends an event to the mesh.
+    pub async fn append(&self, event: Event) {
         let last: Seq = self.log.heads().await.unwrap()[&mesh()];
         self.log.append(&mesh(), last, vec![entry(event)]).await.unwrap();
     }
@@ -298,7 +299,7 @@ fn spec(kind: &str, spec: Value) -> Spec {
     serde_json::from_value(json!({ kind: spec })).unwrap()
 }
 
-fn node_spec(port: u16, backends: &[&str]) -> Value {
+pub fn node_spec(port: u16, backends: &[&str]) -> Value {
     let backends: Vec<Value> =
         backends.iter().map(|name| json!({"virtualService": {"virtualServiceName": name}})).collect();
     json!({

@@ -11,4 +11,5 @@ mod bed;
 mod copies;
 mod instances;
 mod moving;
+mod shared;
 mod stream;
