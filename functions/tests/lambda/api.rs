@@ -217,3 +217,26 @@ async fn a_log_that_cannot_be_reached_is_an_answer_and_not_an_error_of_the_funct
         (Some(503), "ServiceUnavailableException")
     );
 }
+
+#[tokio::test]
+async fn accounts_that_aws_has_verified_share_a_mesh() {
+    const GUEST: (&str, &str) = ("111122223333", "arn:aws:sts::111122223333:assumed-role/deploy/ci");
+    for front in [Front::FunctionUrl, Front::HttpApi, Front::RestApi] {
+        let mut function = Function::new();
+        function.ok(create_mesh("m").by(ACCOUNT, DEPLOYER).through(front)).await;
+        // A key of the owner in the client's own signature makes nobody the owner.
+        let headers =
+            json!({ "authorization": "AWS4-HMAC-SHA256 Credential=AKIDOWNER/20261122/x/appmesh/aws4_request" });
+        let query = "meshOwner=123456789012";
+        let node = json!({ "virtualNodeName": "n", "spec": {} });
+        let make = || Sent { query, headers: headers.clone(), ..Sent::new("PUT", "/v20190125/meshes/m/virtualNodes") };
+        let make = || make().body(&node).by(GUEST.0, GUEST.1).through(front);
+        let refused = function.invoke(&make()).await;
+        assert_eq!(refused["statusCode"], 403, "{front:?}: {refused}");
+        let share = Sent::new("PUT", "/v20190125/meshes/m/shares/111122223333").by(ACCOUNT, DEPLOYER);
+        assert_eq!(function.ok(share.through(front)).await["sharedWith"], json!([GUEST.0]));
+        let made = function.ok(make()).await;
+        assert_eq!(made["metadata"]["resourceOwner"], GUEST.0, "{front:?}");
+        assert_eq!(made["metadata"]["meshOwner"], ACCOUNT);
+    }
+}
