@@ -35,14 +35,13 @@ const ELSEWHERE: &[&str] = &["-var=round=1", "-var=suffix=-2", "-var=owner=11111
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_argument_is_given_changed_in_place_imported_read_and_taken_away_and_no_second_plan_has_anything_to_do() {
-    let plugins = match command::plugins().await {
-        Ok(plugins) => plugins,
+    let provider = match command::provider().await {
+        Ok(provider) => provider,
         Err(reason) => return say(&format!("SKIPPED, Terraform was not tested: {reason}")),
     };
     let control_plane = ControlPlane::start().await;
-    let terraform = Terraform::new(&control_plane, &plugins);
+    let terraform = Terraform::new(&control_plane, &provider);
     terraform.configure("main.tf").configure("whole");
-    terraform.succeed(&["init"]).await;
     let arguments = terraform.arguments().await;
 
     everything_is_made(&terraform, &arguments).await;

@@ -1,10 +1,11 @@
-//! Terraform in a folder of its own, with a provider mirror in place of the registry.
+//! Terraform in a folder of its own, with a provider from this machine in place of the registry's.
 
 use super::{Arguments, Plan, State};
 use crate::beside;
 use mesh_tests::ControlPlane;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use tokio::process::Command;
 
 /// Where a machine that has the provider keeps its mirror, unless `REMESH_TF_PLUGINS` says otherwise.
@@ -27,24 +28,32 @@ pub struct Terraform {
     endpoint: String,
 }
 
-/// The provider's mirror, where there is one and Terraform beside it.
-pub async fn plugins() -> Result<PathBuf, String> {
-    let folder = std::env::var_os("REMESH_TF_PLUGINS").map_or_else(|| PathBuf::from(PLUGINS), PathBuf::from);
-    if !folder.join("registry.terraform.io/hashicorp/aws").is_dir() {
-        return Err(format!("no AWS provider in {} (REMESH_TF_PLUGINS)", folder.display()));
-    }
+/// The folder with the provider's program, where there is one and Terraform beside it.
+pub async fn provider() -> Result<PathBuf, String> {
+    let mirror = std::env::var_os("REMESH_TF_PLUGINS").map_or_else(|| PathBuf::from(PLUGINS), PathBuf::from);
+    let versions = mirror.join("registry.terraform.io/hashicorp/aws");
+    let Some(provider) = last_in(&versions).and_then(|platforms| last_in(&platforms)) else {
+        return Err(format!("no AWS provider in {} (REMESH_TF_PLUGINS)", mirror.display()));
+    };
     match Command::new("terraform").arg("version").output().await {
-        Ok(_) => Ok(folder),
+        Ok(_) => Ok(provider),
         Err(error) => Err(format!("no terraform on the PATH: {error}")),
     }
 }
 
+/// A provider is found by version and then by platform.
+fn last_in(folder: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())).max()
+}
+
 impl Terraform {
-    pub fn new(control_plane: &ControlPlane, plugins: &Path) -> Self {
+    /// There is nothing to initialise, nor is the provider's checksum taken at every command: it has most of a gigabyte.
+    pub fn new(control_plane: &ControlPlane, provider: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let terraform = Self { folder, endpoint: control_plane.api().url().to_owned() };
-        let mirror = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {plugins:?}\n  }}\n}}\n");
-        terraform.write("terraformrc", &mirror);
+        let installed =
+            format!("provider_installation {{\n  dev_overrides {{\n    \"hashicorp/aws\" = {provider:?}\n  }}\n}}\n");
+        terraform.write("terraformrc", &installed);
         terraform
     }
 
@@ -119,19 +128,25 @@ impl Terraform {
         self.succeed(&[&["destroy", "-auto-approve", "-refresh=false", AT_A_TIME], variables].concat()).await;
     }
 
-    pub async fn succeed(&self, arguments: &[&str]) -> String {
+    async fn succeed(&self, arguments: &[&str]) -> String {
         let (code, text) = self.run(arguments).await;
         assert_eq!(code, 0, "terraform {arguments:?}: {text}");
         text
     }
 
     async fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.succeed(arguments).await).expect("JSON")
+        let output = self.output(arguments).await;
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&output)))
     }
 
     /// The exit code, and all that was said.
     async fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let output = Command::new("terraform")
+        let output = self.output(arguments).await;
+        (output.status.code().unwrap_or(-1), said(&output))
+    }
+
+    async fn output(&self, arguments: &[&str]) -> Output {
+        Command::new("terraform")
             .current_dir(self.folder.path())
             .args(arguments)
             .env("TF_CLI_CONFIG_FILE", self.path("terraformrc"))
@@ -139,14 +154,16 @@ impl Terraform {
             .envs([("CHECKPOINT_DISABLE", "1"), GARBAGE, (ENDPOINT, &self.endpoint)])
             .output()
             .await
-            .expect("terraform runs");
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+            .expect("terraform runs")
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
 }
 
 /// A file beside this one by its name, or all those of a folder.
