@@ -96,9 +96,26 @@ async fn a_connection_on_which_nothing_is_asked_is_ended() {
     for sent in [b"".as_slice(), b"P", b"GET /v20190125/meshes HTTP/1.1\r\nhost:", b"PRI * HTTP/2.0\r\n\r\n"] {
         assert_eq!(served.answers(sent).await, "", "{sent:?}");
     }
-    // Also after a request that was answered.
-    let answers = served.answers(b"GET /v20190125/meshes HTTP/1.1\r\nhost: x\r\n\r\nGET /").await;
-    assert!(answers.starts_with("HTTP/1.1 200 OK\r\n"), "{answers}");
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_more_is_asked_is_ended() {
+    let served = Served::start().await;
+    for more in [b"".as_slice(), b"GET /v20190125/me"] {
+        let mut stream = served.connect().await;
+        stream.write_all(b"GET /v20190125/meshes HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+        let mut answer = String::new();
+        while !answer.ends_with("}") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).await.expect("an answer");
+            answer.push(char::from(byte[0]));
+        }
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        stream.write_all(more).await.expect("sent");
+        tokio::time::pause();
+        assert_eq!(stream.read(&mut [0]).await.expect("an end"), 0, "{more:?}");
+        tokio::time::resume();
+    }
 }
 
 #[tokio::test]
