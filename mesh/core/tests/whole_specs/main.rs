@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be read fails the test that reads it")]
 
+mod expressions;
 mod known;
 #[path = "../../../../fuzz/src/stored_event.rs"]
 mod stored_event;
