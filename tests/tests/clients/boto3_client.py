@@ -136,7 +136,7 @@ def check_errors(client):
     refused(client, 409, "ResourceInUseException", "delete_mesh", **shop)
     refused(client, 409, "ResourceInUseException", "delete_virtual_node", **shop, virtualNodeName="cart-v1")
     refused(client, 404, "NotFoundException", "describe_mesh", meshName="nowhere")
-    refused(client, 404, "NotFoundException", "describe_mesh", **shop, meshOwner="210987654321")
+    refused(client, 403, "ForbiddenException", "describe_mesh", **shop, meshOwner="210987654321")
     refused(client, 404, "NotFoundException", "list_routes", **shop, virtualRouterName="nobody")
     refused(client, 404, "NotFoundException", "create_virtual_service", **shop, virtualServiceName="s", spec=dangling)
     refused(client, 400, "BadRequestException", "create_virtual_router", **shop, virtualRouterName="r", spec=port)
