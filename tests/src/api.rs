@@ -1,7 +1,17 @@
 //! The App Mesh API as tests write to it: plain JSON over HTTP, so that what is sent stands in the test.
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+
+/// The account of clients that name no access key that is known.
+pub const OWNER: &str = "000000000000";
+
+/// Another account, which every control plane of [`crate::ControlPlane`] knows by [`GUEST_KEY`].
+pub const GUEST: &str = "111122223333";
+
+/// The access key of the other account's clients.
+pub const GUEST_KEY: &str = "AKIDGUEST";
 
 /// A client of the App Mesh API.
 #[derive(Debug, Clone)]
@@ -25,6 +35,14 @@ impl Api {
     /// A client of the API that listens there.
     pub fn at(addr: SocketAddr) -> Self {
         Self { base: format!("http://{addr}"), http: reqwest::Client::new() }
+    }
+
+    /// The same as the other account's clients call it.
+    pub fn as_guest(&self) -> Self {
+        let signature = "AWS4-HMAC-SHA256 Credential=AKIDGUEST/20261122/us-east-1/appmesh/aws4_request";
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(signature))]);
+        let http = reqwest::Client::builder().default_headers(headers).build().expect("a client");
+        Self { base: self.base.clone(), http }
     }
 
     /// Where it listens, `http://127.0.0.1:8480`.
@@ -70,7 +88,12 @@ impl Api {
 
     /// A handle to write into a mesh that is there.
     pub fn mesh(&self, name: &str) -> Mesh {
-        Mesh { api: self.clone(), name: name.into() }
+        Mesh { api: self.clone(), name: name.into(), owner: None }
+    }
+
+    /// A handle to write into a mesh of an account that shares it.
+    pub fn mesh_of(&self, owner: &str, name: &str) -> Mesh {
+        Mesh { owner: Some(owner.into()), ..self.mesh(name) }
     }
 
     fn address(&self, path: &str) -> String {
@@ -99,6 +122,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Value, Refusal> {
 pub struct Mesh {
     api: Api,
     name: String,
+    owner: Option<String>,
 }
 
 impl Mesh {
@@ -107,9 +131,14 @@ impl Mesh {
         &self.name
     }
 
+    /// How proxies name it: `shop`, or `shop@OWNER` where it is another account's.
+    pub fn identity(&self) -> String {
+        self.owner.as_ref().map_or_else(|| self.name.clone(), |owner| format!("{}@{owner}", self.name))
+    }
+
     /// UpdateMesh.
     pub async fn update(&self, spec: Value) {
-        self.api.put(&format!("/meshes/{}", self.name), json!({ "spec": spec })).await;
+        self.api.put(&self.path(""), json!({ "spec": spec })).await;
     }
 
     /// CreateVirtualNode.
@@ -144,15 +173,20 @@ impl Mesh {
 
     /// The update of `virtualNodes/NAME`, `virtualRouter/R/routes/NAME` and so on.
     pub async fn change(&self, item: &str, spec: Value) {
-        self.api.put(&format!("/meshes/{}/{item}", self.name), json!({ "spec": spec })).await;
+        self.api.put(&self.path(&format!("/{item}")), json!({ "spec": spec })).await;
     }
 
     /// The deletion of `virtualNodes/NAME`, `virtualRouter/R/routes/NAME` and so on.
     pub async fn delete(&self, item: &str) {
-        self.api.delete(&format!("/meshes/{}/{item}", self.name)).await;
+        self.api.delete(&self.path(&format!("/{item}"))).await;
     }
 
     async fn create(&self, collection: &str, key: &str, name: &str, spec: Value) {
-        self.api.put(&format!("/meshes/{}/{collection}", self.name), json!({ key: name, "spec": spec })).await;
+        self.api.put(&self.path(&format!("/{collection}")), json!({ key: name, "spec": spec })).await;
+    }
+
+    fn path(&self, below: &str) -> String {
+        let query = self.owner.as_ref().map(|owner| format!("?meshOwner={owner}")).unwrap_or_default();
+        format!("/meshes/{}{below}{query}", self.name)
     }
 }

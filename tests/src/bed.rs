@@ -351,7 +351,7 @@ impl Pod {
         }
         let app = (workload.http.len() + workload.tcp.len() > 0).then(|| App::start(&namespace, &workload));
         let envoy = workload.resource.map(|resource| {
-            let node = format!("mesh/{}/{resource}", mesh.name());
+            let node = format!("mesh/{}/{resource}", mesh.identity());
             let options = Options { node, xds: plane.xds_addr(), state_of_the_world: workload.state_of_the_world };
             Envoy::start(&namespace, address, &options, folder)
         });

@@ -1,6 +1,6 @@
 //! A control plane for one test: in this process, or as the `remesh` program where a test wants to end it.
 
-use crate::api::Api;
+use crate::api::{Api, GUEST, GUEST_KEY};
 use crate::namespace::Namespace;
 use crate::tools::{aws_programs, remesh_binary, workspace};
 use crate::wait::{PATIENCE, eventually};
@@ -87,7 +87,7 @@ impl ControlPlane {
     pub async fn start_program(data: &Path, at: Addresses) -> Self {
         let mut program = Command::new(remesh_binary());
         program.arg("up").arg("--data").arg(data).stdout(Stdio::piped()).kill_on_drop(true);
-        program.stderr(Stdio::from(log_beside(data)));
+        program.stderr(Stdio::from(log_beside(data))).args(["--access-key", &format!("{GUEST_KEY}={GUEST}")]);
         for (flag, addr) in [("--api-addr", at.api), ("--xds-addr", at.xds), ("--admin-addr", at.admin)] {
             program.args([flag, &addr.to_string()]);
         }
@@ -176,7 +176,8 @@ pub async fn serve_api(ip: IpAddr, log: Arc<dyn EventLog>) -> SocketAddr {
 /// In memory, on free ports of an address.
 fn config_on(ip: IpAddr) -> mesh_local::Config {
     let any = SocketAddr::new(ip, 0);
-    mesh_local::Config { data: None, api_addr: any, xds_addr: any, admin_addr: any, ..Default::default() }
+    let access_keys = [(GUEST_KEY.to_owned(), GUEST.into())].into();
+    mesh_local::Config { data: None, api_addr: any, xds_addr: any, admin_addr: any, access_keys, ..Default::default() }
 }
 
 /// What the program says goes to a file beside its data, one for all of its runs.
