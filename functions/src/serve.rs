@@ -61,19 +61,40 @@ pub async fn unreadable(why: String) -> Response {
 async fn answered(id: Uuid, operation: &str, work: impl Future<Output = Result<Response, ApiError>>) -> Response {
     let span = tracing::info_span!("request", %operation, request.id = %id, mesh.name = Empty, resource = Empty);
     async {
-        let started = Instant::now();
+        let mut waiting = Waiting { since: Instant::now(), answered: false };
         let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)));
         let mut response = outcome.unwrap_or_else(refused);
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        let duration_ms = started.elapsed().as_micros() as f64 / 1000.0;
+        waiting.answered = true;
         let exception = response.headers().get(ERROR_TYPE).and_then(|name| name.to_str().ok());
-        tracing::info!(status = response.status().as_u16(), exception, duration_ms, "answered");
+        tracing::info!(status = response.status().as_u16(), exception, duration_ms = waiting.ms(), "answered");
         response
     }
     .instrument(span)
     .await
+}
+
+/// A request that is being answered. Whoever asked may leave meanwhile, and then nobody goes on with the answer; what was
+/// wished may happen all the same, so that is traced too.
+struct Waiting {
+    since: Instant,
+    answered: bool,
+}
+
+impl Waiting {
+    fn ms(&self) -> f64 {
+        self.since.elapsed().as_micros() as f64 / 1000.0
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.answered {
+            tracing::info!(duration_ms = self.ms(), "left before the answer");
+        }
+    }
 }
 
 fn refused(error: ApiError) -> Response {

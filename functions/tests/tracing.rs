@@ -7,6 +7,7 @@
 )]
 
 use async_trait::async_trait;
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
@@ -115,6 +116,7 @@ async fn a_request_is_traced_in_one_line_with_the_answers_id_and_nothing_secret(
     }
     answers.push(functions::unreadable("no request".into()).await);
     expected.push(("unknown", None, None, Some("BadRequestException")));
+    leave(router).await;
     drop(guard);
     let text = String::from_utf8(traced.0.lock().expect("nobody panics").clone()).expect("text");
     assert!(!text.contains("5ec7e7") && !text.contains("AKIDEXAMPLE"), "{text}");
@@ -124,6 +126,10 @@ async fn a_request_is_traced_in_one_line_with_the_answers_id_and_nothing_secret(
     for ((line, answer), expected) in lines.iter().zip(&answers).zip(expected) {
         check(line, answer, expected);
     }
+    let left = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let left: Vec<Value> = left.filter(|line| line["fields"]["message"] == "left before the answer").collect();
+    assert_eq!(left.len(), 1, "{text}");
+    assert_eq!((&left[0]["span"]["operation"], &left[0]["level"]), (&json!("CreateMesh"), &json!("INFO")));
     // What failed for a reason of ours has a line more, with the reason and the same id.
     for (exception, cause, at) in
         [("ServiceUnavailableException", "down", 7), ("InternalServerErrorException", "a bug", 8)]
@@ -134,6 +140,14 @@ async fn a_request_is_traced_in_one_line_with_the_answers_id_and_nothing_secret(
         assert!(line["fields"]["cause"].as_str().is_some_and(|text| text.contains(cause)), "{line}");
         assert_eq!(line["span"]["request.id"], *id(&answers[at]));
     }
+}
+
+/// Asks for something, and leaves in the middle of the body.
+async fn leave(router: Router) {
+    let never = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let request = Request::put("/v20190125/meshes").body(Body::from_stream(never)).expect("a request");
+    let mut asked = Box::pin(router.oneshot(request));
+    assert!(futures::poll!(&mut asked).is_pending());
 }
 
 fn id(answer: &Response) -> &str {
