@@ -7,6 +7,7 @@ use super::waiting::Waiting;
 use mesh_core::{MeshKey, MeshState, Record, Seq};
 use mesh_log::{EventLog, LogError, load};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The meshes that have been asked for.
@@ -22,6 +23,17 @@ pub struct WarmMesh {
     /// is acknowledged; see [`super::batch`].
     pub turn: tokio::sync::Mutex<Option<MeshState>>,
     fold: Mutex<Option<MeshState>>,
+    /// How many have asked what the log has now.
+    asked: AtomicU64,
+    /// What they were told, while nobody asks the log.
+    told: tokio::sync::Mutex<Told>,
+}
+
+/// What so many of those who asked have been told, and why they were not told what the log has.
+#[derive(Default)]
+struct Told {
+    asked: u64,
+    failure: Option<LogError>,
 }
 
 impl Warm {
@@ -42,7 +54,21 @@ impl Warm {
 
 impl WarmMesh {
     /// Folds everything the log has now.
+    ///
+    /// One asks the log for all: whoever comes meanwhile waits, and those who wait share the next answer, since it was
+    /// asked for after they had come. Else every reader would fetch the same records after each change.
     pub async fn catch_up(&self, log: &dyn EventLog, key: &MeshKey) -> Result<(), LogError> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut told = self.told.lock().await;
+        if told.asked < number {
+            let asked = self.asked.load(Ordering::SeqCst);
+            let failure = self.ask(log, key).await.err();
+            *told = Told { asked, failure };
+        }
+        told.failure.as_ref().map_or(Ok(()), |failure| Err(again(failure)))
+    }
+
+    async fn ask(&self, log: &dyn EventLog, key: &MeshKey) -> Result<(), LogError> {
         match self.seq() {
             Some(seq) => self.fold(&log.read(key, seq).await?),
             None => {
@@ -91,6 +117,14 @@ impl WarmMesh {
 
     fn seq(&self) -> Option<Seq> {
         locked(&self.fold).as_ref().map(MeshState::seq)
+    }
+}
+
+/// The same failure, for another who waited.
+fn again(failure: &LogError) -> LogError {
+    match failure {
+        LogError::Unavailable(why) => LogError::Unavailable(why.clone()),
+        LogError::Damaged(why) => LogError::Damaged(why.clone()),
     }
 }
 

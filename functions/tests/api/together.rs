@@ -11,6 +11,7 @@ use mesh_log::sqlite::SqliteLog;
 use mesh_log::{AppendError, Checkpoint, EventLog, LogError};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -42,6 +43,18 @@ struct Told {
     letting_go: Semaphore,
     /// How many entries each append had.
     appends: Mutex<Vec<usize>>,
+    /// What is told of the next reads; those after them are done.
+    reads: Mutex<VecDeque<Reading>>,
+    /// How many reads there were.
+    asked: AtomicUsize,
+}
+
+/// What becomes of a read.
+enum Reading {
+    /// What was read is answered when it is let go.
+    Held,
+    /// It cannot be read.
+    Failed,
 }
 
 impl Told {
@@ -78,7 +91,15 @@ impl Told {
 #[async_trait]
 impl EventLog for Told {
     async fn read(&self, mesh: &MeshKey, after: Seq) -> Result<Vec<Record>, LogError> {
-        self.log.read(mesh, after).await
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let records = self.log.read(mesh, after).await;
+        let reading = self.reads.lock().unwrap().pop_front();
+        match reading {
+            Some(Reading::Held) => self.held().await,
+            Some(Reading::Failed) => return Err(LogError::Unavailable("down".into())),
+            None => {}
+        }
+        records
     }
 
     async fn append(&self, mesh: &MeshKey, expected: Seq, entries: Vec<Entry>) -> Result<Seq, AppendError> {
@@ -133,6 +154,8 @@ async fn with_mesh() -> (Arc<Told>, Api) {
         fates: Mutex::default(),
         letting_go: Semaphore::new(0),
         appends: Mutex::default(),
+        reads: Mutex::default(),
+        asked: AtomicUsize::new(0),
     };
     let log = Arc::new(log);
     let api = Api::over(log.clone());
@@ -171,6 +194,11 @@ fn create(api: &Api, name: &str) -> Sent {
 fn put(api: &Api, path: &str, body: Value) -> Sent {
     let (api, path) = (api.clone(), path.to_owned());
     async move { api.put(&path, body).await }.boxed()
+}
+
+fn get(api: &Api, path: &str) -> Sent {
+    let (api, path) = (api.clone(), path.to_owned());
+    async move { api.get(&path).await }.boxed()
 }
 
 fn delete(api: &Api, path: &str) -> Sent {
@@ -439,6 +467,56 @@ async fn who_waits_behind_an_append_without_an_answer_is_told_in_time() {
     tokio::time::resume();
     create(&api, "later").await.ok();
     api.get("/meshes/m/virtualNodes/first").await.refused(404, "NotFoundException");
+}
+
+/// A read that began before they asked might not show them what was written before they asked.
+#[tokio::test]
+async fn those_who_ask_at_once_share_one_read_that_begins_after_they_asked() {
+    let (log, api) = with_mesh().await;
+    *log.reads.lock().unwrap() = [Reading::Held].into();
+    let mut early = get(&api, "/meshes/m");
+    assert!(poll!(&mut early).is_pending());
+    let entry = Entry { request: Uuid::new_v4(), event: node_created("n"), ..log.records().await[0].entry.clone() };
+    log.log.append(&key(), 1, vec![entry]).await.unwrap();
+    let (asked, mut late) = (log.asked.load(Ordering::SeqCst), Vec::new());
+    for _ in 0..40 {
+        let mut request = get(&api, "/meshes/m/virtualNodes/n");
+        assert!(poll!(&mut request).is_pending());
+        late.push(request);
+    }
+    log.let_go();
+    early.await.ok();
+    join_all(late).await.into_iter().for_each(|answer| drop(answer.ok()));
+    assert_eq!(log.asked.load(Ordering::SeqCst), asked + 1);
+}
+
+#[tokio::test]
+async fn those_who_share_a_read_that_fails_are_told_so_at_once_and_the_next_is_served() {
+    let (log, api) = with_mesh().await;
+    *log.reads.lock().unwrap() = [Reading::Held, Reading::Failed].into();
+    let mut early = get(&api, "/meshes/m");
+    assert!(poll!(&mut early).is_pending());
+    let mut late: Vec<_> = (0..10).map(|_| get(&api, "/meshes/m")).collect();
+    for request in &mut late {
+        assert!(poll!(request).is_pending());
+    }
+    log.let_go();
+    early.await.ok();
+    for answer in join_all(late).await {
+        answer.refused(503, "ServiceUnavailableException");
+    }
+    api.get("/meshes/m").await.ok();
+}
+
+/// One who left while he asked for all has asked for nobody: the next asks himself.
+#[tokio::test]
+async fn who_leaves_while_he_asks_for_others_leaves_them_their_answer() {
+    let (log, api) = with_mesh().await;
+    *log.reads.lock().unwrap() = [Reading::Held].into();
+    let (mut early, mut late) = (get(&api, "/meshes/m"), get(&api, "/meshes/m"));
+    assert!(poll!(&mut early).is_pending() && poll!(&mut late).is_pending());
+    drop(early);
+    late.await.ok();
 }
 
 /// Writers, readers and a log with bad days: what was acknowledged is in the log exactly once, what was refused is not,
