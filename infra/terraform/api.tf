@@ -10,6 +10,7 @@ locals {
   region    = data.aws_region.this.name
   tell      = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
   zips      = { api = var.api_zip, checkpoint = var.checkpoint_zip }
+  quotas    = join(",", [for name, limit in var.quotas : "${name}=${limit}"])
 }
 
 data "aws_iam_policy_document" "lambda" {
@@ -127,10 +128,13 @@ resource "aws_lambda_function" "this" {
   timeout          = each.key == "api" ? 28 : 60
 
   environment {
-    variables = {
-      REMESH_TABLE   = aws_dynamodb_table.log.name
-      REMESH_ACCOUNT = local.account
-    }
+    variables = merge(
+      {
+        REMESH_TABLE   = aws_dynamodb_table.log.name
+        REMESH_ACCOUNT = local.account
+      },
+      each.key == "api" && local.quotas != "" ? { REMESH_QUOTAS = local.quotas } : {},
+    )
   }
 
   logging_config {

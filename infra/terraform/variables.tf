@@ -126,3 +126,9 @@ variable "alarm_topic_arn" {
   type        = string
   default     = null
 }
+
+variable "quotas" {
+  description = "How many there may be of what, such as { virtual-nodes-per-mesh = 200 }; docs/running.md has the names. What is not named has the default."
+  type        = map(number)
+  default     = {}
+}

@@ -20,6 +20,7 @@ mod terraform;
 mod twins;
 
 use functions::lambda::Environment;
+use mesh_core::{Quota, Quotas};
 use mesh_tests::tools;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -124,6 +125,18 @@ fn functions_are_given_the_environment_that_they_ask_for() {
     if let Err(error) = Environment::read(given) {
         panic!("{error}");
     }
+}
+
+#[test]
+fn quotas_that_a_stack_is_given_are_the_apis() {
+    let template = &read()["infra/api.yaml"]["template"];
+    let given = &properties("infra/api.yaml", "Api")["Environment"]["Variables"]["REMESH_QUOTAS"];
+    assert_eq!(given, &json!({ "Fn::If": ["SetsQuotas", { "Ref": "Quotas" }, { "Ref": "AWS::NoValue" }] }));
+    // The example that the parameter's description gives is one.
+    let description = template["Parameters"]["Quotas"]["Description"].as_str().expect("a description");
+    let example = description.split("such as ").nth(1).and_then(|rest| rest.split(';').next()).expect("an example");
+    let quotas: Quotas = example.parse().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(quotas.limit(Quota::MeshesPerAccount), 15);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::policies::statements;
 use super::{properties, read, resources};
+use mesh_core::{Quota, Quotas};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,9 +87,14 @@ fn functions_are_the_same(made: &BTreeMap<String, Value>) {
             json!([global["Runtime"], global["Handler"], global["Architectures"], global["MemorySize"]])
         );
         assert_eq!(function["timeout"], properties("infra/api.yaml", name)["Timeout"]);
-        let variables = |value: &Value| value.as_object().expect("variables").keys().cloned().collect::<Vec<_>>();
-        assert_eq!(variables(&function["environment"][0]["variables"]), variables(&global["Environment"]["Variables"]));
+        let names = |value: &Value| value.as_object().into_iter().flat_map(Map::keys).cloned().collect::<BTreeSet<_>>();
+        let mut wanted = names(&global["Environment"]["Variables"]);
+        wanted.extend(names(&properties("infra/api.yaml", name)["Environment"]["Variables"]));
+        assert_eq!(names(&function["environment"][0]["variables"]), wanted, "{key}");
     }
+    let quotas = &made["aws_lambda_function.this[\"api\"]"]["environment"][0]["variables"]["REMESH_QUOTAS"];
+    let quotas: Quotas = quotas.as_str().expect("quotas are set").parse().expect("the API takes them");
+    assert_eq!(quotas, Quotas::default().with(Quota::VirtualNodesPerMesh, 200).with(Quota::MeshesPerAccount, 15));
     assert_eq!(made["aws_lambda_function_url.api"]["authorization_type"], "AWS_IAM");
     let (mapping, trigger) =
         (&made["aws_lambda_event_source_mapping.checkpoint"], properties("infra/api.yaml", "CheckpointTrigger"));
