@@ -58,6 +58,26 @@ impl Bench {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn remesh_itself_shares_a_mesh_through_it() {
+    let bench = Bench::start().await;
+    let shop = ["appmesh", "create-mesh", "--mesh-name", "shop"];
+    let mut create = told_of(&bench.proxy, tool("aws"));
+    create.args(shop);
+    bench.run(create).await;
+    let remesh = |arguments: &[&str]| {
+        let mut command = told_of(&bench.proxy, env!("CARGO_BIN_EXE_remesh").into());
+        command.args(arguments);
+        command
+    };
+    assert_eq!(bench.run(remesh(&["share", "shop", "111122223333"])).await, "111122223333\n");
+    assert_eq!(bench.run(remesh(&["share", "shop"])).await, "111122223333\n");
+    assert_eq!(bench.run(remesh(&["unshare", "shop", "111122223333"])).await, "mesh shop is shared with nobody\n");
+    let mut nowhere = remesh(&["share", "nowhere", "111122223333"]);
+    let refused = tokio::task::spawn_blocking(move || nowhere.output().unwrap()).await.unwrap();
+    assert_eq!(said(&refused), "error: Mesh with name nowhere is not present for account 000000000000\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_aws_cli_works_as_it_did_and_shows_the_apis_own_errors() {
     let bench = Bench::start().await;
     let aws = |arguments: &[&str]| {
