@@ -3,7 +3,7 @@
 //! Meshes stay folded between requests, and every request first reads what the log has beyond the fold: so answers are
 //! strongly consistent however many processes write. Commands on one mesh take turns inside a process, because losing a
 //! race in the log costs more than waiting here, and those that wait meanwhile share the next turn and its append
-//! ([`batch`]). Between processes the log's condition decides, and the loser decides again.
+//! (`batch`). Between processes the log's condition decides, and the loser decides again.
 
 mod batch;
 mod waiting;
