@@ -6,14 +6,16 @@
 use super::mesh_file::{MeshFile, Views, cases, proxies};
 use super::random;
 use super::references::{Decoded, routes_of};
-use envoy_types::pb::envoy::config::bootstrap::v3::Bootstrap;
 use envoy_types::pb::envoy::config::bootstrap::v3::bootstrap::StaticResources;
+use envoy_types::pb::envoy::config::bootstrap::v3::runtime_layer::LayerSpecifier;
+use envoy_types::pb::envoy::config::bootstrap::v3::{Bootstrap, LayeredRuntime, RuntimeLayer};
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
 use envoy_types::pb::envoy::config::listener::v3::{Listener, filter};
 use envoy_types::pb::envoy::config::route::v3::RouteConfiguration;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::RouteSpecifier;
+use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 use envoy_types::util::pack_any;
 use proptest::strategy::{Strategy, ValueTree};
 use prost::Message;
@@ -23,6 +25,7 @@ use xds_relay::snapshot::Snapshot;
 use xds_relay::translate::Translator;
 
 const RANDOM_MESHES: usize = 12;
+const WHOLE_MESHES: usize = 24;
 
 #[test]
 fn a_real_envoy_accepts_every_case() {
@@ -40,6 +43,17 @@ fn a_real_envoy_accepts_random_meshes() {
     for _ in 0..RANDOM_MESHES {
         let bytes = bytes.new_tree(&mut runner).unwrap().current();
         accepts(&envoy, &random::mesh(&bytes), &format!("{bytes:?}"));
+    }
+}
+
+#[test]
+fn a_real_envoy_accepts_meshes_of_whole_specs() {
+    let Some(envoy) = envoy() else { return };
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mesh = super::whole::mesh();
+    for number in 0..WHOLE_MESHES {
+        let mesh = mesh.new_tree(&mut runner).unwrap().current();
+        accepts(&envoy, &mesh, &format!("mesh {number}: {mesh:#?}"));
     }
 }
 
@@ -93,7 +107,15 @@ fn bootstrap(snapshot: &Snapshot) -> Bootstrap {
     let listeners = listeners.into_iter().map(|listener| with_routes(listener, &routes)).collect();
     let clusters = clusters.into_iter().map(standing_alone).collect();
     let resources = StaticResources { listeners, clusters, ..StaticResources::default() };
-    Bootstrap { static_resources: Some(resources), ..Bootstrap::default() }
+    Bootstrap { static_resources: Some(resources), layered_runtime: Some(runtime()), ..Bootstrap::default() }
+}
+
+/// How large the program of a regular expression may be, as in the bootstrap that proxies are given (§12.1).
+fn runtime() -> LayeredRuntime {
+    let limit = Value { kind: Some(Kind::NumberValue(1000.0)) };
+    let limits = Struct { fields: [("re2.max_program_size.error_level".to_owned(), limit)].into() };
+    let layer = RuntimeLayer { name: "static".into(), layer_specifier: Some(LayerSpecifier::StaticLayer(limits)) };
+    LayeredRuntime { layers: vec![layer] }
 }
 
 /// Static configuration has no stream to ask: routes stand in the listener.

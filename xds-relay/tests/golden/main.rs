@@ -17,3 +17,4 @@ mod pretty;
 mod random;
 mod references;
 mod rules;
+mod whole;

@@ -39,6 +39,20 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_mesh_of_whole_specs_gives_snapshots_that_are_whole(mesh in super::whole::mesh()) {
+        let snapshots = translated(&mesh);
+        for snapshot in &snapshots {
+            whole(snapshot);
+            in_plain_text_only_where_allowed(&mesh, snapshot);
+        }
+        prop_assert_eq!(translated(&mesh), snapshots);
+    }
+}
+
 #[test]
 fn every_case_gives_snapshots_that_are_whole() {
     cases().iter().flat_map(|folder| translated(&MeshFile::read(folder))).for_each(|snapshot| whole(&snapshot));
