@@ -1,9 +1,14 @@
 //! Law 7: checkpoints save time and change nothing.
 
-use super::{DEADLINE, Harness, append, entries, mesh, read, restart};
+use super::{DEADLINE, Harness, append, entries, entry, mesh, read, restart};
 use crate::{Checkpoint, EventLog, Log, keep_checkpoints, load};
-use mesh_core::{MeshKey, MeshState, Seq};
+use mesh_core::{Entry, Event, Kind, MeshKey, MeshState, ResourceId, Seq, Spec, Tags};
+use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
+
+/// An account that a mesh is shared with.
+const GUEST: &str = "111122223333";
 
 /// A later one takes the place of an earlier one, an earlier one is ignored, and each mesh has its own.
 pub async fn the_newest_checkpoint_is_kept(harness: &dyn Harness) {
@@ -19,16 +24,29 @@ pub async fn the_newest_checkpoint_is_kept(harness: &dyn Harness) {
     assert_eq!(state, Some(folded(&*log, &shop, 9).await));
 }
 
-/// Wherever the checkpoint is.
+/// Wherever the checkpoint is, and with all that is remembered beside resources.
 pub async fn a_mesh_loaded_from_a_checkpoint_is_the_mesh_folded_from_its_log(harness: &dyn Harness) {
     let (log, shop) = (harness.open("loaded").await, mesh("shop"));
     append(&*log, &shop, 0, entries(0..12)).await;
-    let whole = folded(&*log, &shop, 12).await;
+    append(&*log, &shop, 12, shared_with_a_token(&shop)).await;
+    let whole = folded(&*log, &shop, 15).await;
+    assert!(whole.is_open_to(&GUEST.into()) && !whole.is_open_to(&"444455556666".into()));
     assert_eq!(load(&*log, &shop).await.expect("a mesh loads"), whole);
-    for at in [1, 6, 12] {
+    for at in [1, 6, 12, 13, 14, 15] {
         save(&*log, &folded(&*log, &shop, at).await).await;
         assert_eq!(load(&*log, &shop).await.expect("a mesh loads"), whole);
     }
+}
+
+/// A mesh that is made under a client token, shared with an account, and not with another.
+fn shared_with_a_token(shop: &MeshKey) -> Vec<Entry> {
+    let resource = ResourceId::new(Kind::Mesh, shop.name.clone());
+    let (uid, owner, spec) = (Uuid::nil(), shop.owner.clone(), Spec::Mesh(Arc::default()));
+    let token = Some("token".to_owned());
+    let made = Event::Created { resource: resource.clone(), uid, owner, spec, tags: Tags::new(), token };
+    let shared = Event::Shared { resource: resource.clone(), with: GUEST.into() };
+    let unshared = Event::Unshared { resource, with: "444455556666".into() };
+    (12..).zip([made, shared, unshared]).map(|(number, event)| Entry { event, ..entry(number) }).collect()
 }
 
 /// Spoilt, of a form of the future, or of another mesh: the log is folded from its beginning.
