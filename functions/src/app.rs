@@ -10,6 +10,8 @@ mod waiting;
 mod warm;
 
 use crate::error::ApiError;
+use futures::future::ready;
+use futures::{StreamExt, TryStreamExt, stream};
 use mesh_core::resource::Home;
 use mesh_core::{AccountId, Caller, Change, Command, Kind, MeshKey, MeshState, Quota, Quotas, Resource, Seq};
 use mesh_log::{EventLog, LogError};
@@ -24,6 +26,9 @@ use warm::{Warm, WarmMesh};
 /// How long a change may take. Less than a Lambda function of `infra/` is given: one that is cut off answers nothing that
 /// clients understand.
 const TIME: Duration = Duration::from_secs(24);
+
+/// How many meshes are asked of the log at once, where many are.
+const AT_ONCE: usize = 16;
 
 /// What a deployment is.
 #[derive(Debug, Clone)]
@@ -86,13 +91,9 @@ impl App {
 
     /// Looks at a mesh as it is now. The look is short: others wait for it.
     pub(crate) async fn look<T>(&self, mesh: &MeshKey, look: impl FnOnce(&MeshState) -> T) -> Result<T, LogError> {
-        let warm = self.0.warm.mesh(mesh);
-        let seen = match warm.catch_up(&*self.0.log, mesh).await {
-            Ok(()) => warm.look(look),
-            Err(error) => Err(error),
-        };
-        self.0.warm.forget_unless_used(mesh);
-        seen
+        let warm = self.0.warm.visited(mesh);
+        warm.catch_up(&*self.0.log, mesh).await?;
+        warm.look(look)
     }
 
     /// The meshes that an account has access to, by name and then owner, after a place in that order, and no more of them
@@ -107,21 +108,17 @@ impl App {
         let mut heads = self.0.log.heads().await?.into_iter().collect::<Vec<_>>();
         heads.retain(|(mesh, _)| after.is_none_or(|after| (mesh.name.as_str(), mesh.owner.as_str()) > after));
         heads.sort_unstable_by_key(|(mesh, _)| place(mesh));
-        let mut found = Vec::new();
-        for (mesh, head) in heads {
-            if found.len() >= limit {
-                break;
-            }
+        let asked = stream::iter(heads).map(|(mesh, head)| async move {
             match self.mesh_for(account, &mesh, head).await {
-                Ok(resource) => found.extend(resource.map(|resource| (mesh, resource))),
                 // Whether it is shared with this account cannot be told; its own meshes are shown all the same.
                 Err(error @ LogError::Damaged(_)) if mesh.owner != *account => {
                     tracing::error!(mesh.name = %mesh.name, mesh.owner = %mesh.owner, %error, "left out of a list");
+                    Ok(None)
                 }
-                Err(error) => return Err(error),
+                answer => Ok(answer?.map(|resource| (mesh, resource))),
             }
-        }
-        Ok(found)
+        });
+        asked.buffered(AT_ONCE).try_filter_map(|found| ready(Ok(found))).take(limit).try_collect().await
     }
 
     async fn mesh_for(
@@ -136,25 +133,26 @@ impl App {
     }
 
     /// How many meshes there are of the account that is to have one more.
-    async fn counted(&self, mesh: &MeshKey, command: &Command) -> Result<usize, LogError> {
+    async fn counted(&self, mesh: &MeshKey, command: &Command, by: &Caller) -> Result<usize, LogError> {
         match (command.target.kind, &command.change) {
-            (Kind::Mesh, Change::Create { .. }) => self.count_meshes(&mesh.owner).await,
+            (Kind::Mesh, Change::Create { .. }) if mesh.owner == by.account => self.count_meshes(&mesh.owner).await,
             _ => Ok(0),
         }
     }
 
-    /// How many meshes an account owns, or more: those that were deleted are told apart only where it matters.
+    /// How many meshes an account owns, as far as that matters. Those that were deleted are told apart only where there
+    /// are names enough to reach the quota, and none are looked for beyond it.
     async fn count_meshes(&self, owner: &AccountId) -> Result<usize, LogError> {
+        let quota = self.0.quotas.limit(Quota::MeshesPerAccount);
         let mut heads = self.0.log.heads().await?;
         heads.retain(|mesh, _| mesh.owner == *owner);
-        if heads.len() < self.0.quotas.limit(Quota::MeshesPerAccount) {
+        if heads.len() < quota {
             return Ok(heads.len());
         }
-        let mut count = 0;
-        for (mesh, head) in heads {
-            count += usize::from(self.mesh_for(owner, &mesh, head).await?.is_some());
-        }
-        Ok(count)
+        let asked = stream::iter(heads)
+            .map(|(mesh, head)| async move { self.mesh_for(owner, &mesh, head).await.map(|found| found.map(drop)) });
+        let found = asked.buffer_unordered(AT_ONCE).try_filter_map(|found| ready(Ok(found))).take(quota);
+        Ok(found.try_collect::<Vec<()>>().await?.len())
     }
 
     /// Changes a mesh, and answers the resource as it is afterwards.
@@ -163,17 +161,21 @@ impl App {
     /// own answer leaves the others theirs.
     pub(crate) async fn change(&self, mesh: &MeshKey, command: Command, by: Asker) -> Result<Arc<Resource>, ApiError> {
         let until = Instant::now() + TIME;
-        let room = Room { quotas: self.0.quotas, meshes: self.counted(mesh, &command).await? };
-        let (wish, answered) = wish(command, by, room, until);
+        // It may have happened then; nothing was acknowledged, and the next request reads the log.
+        let late = || LogError::Unavailable(format!("no answer within {TIME:?}"));
+        let meshes = timeout_at(until, self.counted(mesh, &command, &by.caller)).await.map_err(|_| late())??;
+        let (wish, answered) = wish(command, by, Room { quotas: self.0.quotas, meshes }, until);
         let warm = self.0.warm.mesh(mesh);
         if warm.waiting.push(wish) {
             self.take_turn(mesh.clone(), warm);
         }
         match timeout_at(until, answered).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(ApiError::internal("the turn that the change was part of ended without a word")),
-            // It may have happened; nothing was acknowledged, and the next request reads the log.
-            Err(_) => Err(LogError::Unavailable(format!("no answer within {TIME:?}")).into()),
+            // The turn ends at the same moment, and may be a little faster.
+            Ok(Err(_)) if Instant::now() < until => {
+                Err(ApiError::internal("the turn that the change was part of ended without a word"))
+            }
+            Ok(Err(_)) | Err(_) => Err(late().into()),
         }
     }
 

@@ -131,4 +131,21 @@ variable "quotas" {
   description = "How many there may be of what, such as { virtual-nodes-per-mesh = 200 }; docs/running.md has the names. What is not named has the default."
   type        = map(number)
   default     = {}
+
+  # A function that cannot read its quotas does not start.
+  validation {
+    condition = alltrue([
+      for name, limit in var.quotas : limit >= 0 && floor(limit) == limit && contains([
+        "meshes-per-account",
+        "virtual-nodes-per-mesh",
+        "virtual-routers-per-mesh",
+        "virtual-services-per-mesh",
+        "virtual-gateways-per-mesh",
+        "routes-per-virtual-router",
+        "gateway-routes-per-virtual-gateway",
+        "backends-per-virtual-node",
+      ], name)
+    ])
+    error_message = "A quota is one of those in docs/running.md, and a whole number from 0."
+  }
 }

@@ -7,6 +7,7 @@ use super::waiting::Waiting;
 use mesh_core::{MeshKey, MeshState, Record, Seq};
 use mesh_log::{EventLog, LogError, load};
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,6 +43,12 @@ impl Warm {
         locked(&self.0).entry(key.clone()).or_default().clone()
     }
 
+    /// A mesh for a visit, after which it is forgotten if the log has never heard of it, also where the visitor leaves
+    /// before the end.
+    pub fn visited(&self, key: &MeshKey) -> Visited<'_> {
+        Visited { warm: self, mesh: self.mesh(key), key: key.clone() }
+    }
+
     /// Forgets a mesh that the log has never heard of: anybody may ask for any name. Who still holds it goes on with it;
     /// should it come to be just now, the log's condition keeps two folds of it apart.
     pub fn forget_unless_used(&self, key: &MeshKey) {
@@ -49,6 +56,27 @@ impl Warm {
         if meshes.get(key).is_some_and(|mesh| mesh.seq().unwrap_or(0) == 0) {
             meshes.remove(key);
         }
+    }
+}
+
+/// A mesh, for as long as somebody looks at it.
+pub struct Visited<'a> {
+    warm: &'a Warm,
+    mesh: Arc<WarmMesh>,
+    key: MeshKey,
+}
+
+impl Deref for Visited<'_> {
+    type Target = WarmMesh;
+
+    fn deref(&self) -> &WarmMesh {
+        &self.mesh
+    }
+}
+
+impl Drop for Visited<'_> {
+    fn drop(&mut self) {
+        self.warm.forget_unless_used(&self.key);
     }
 }
 

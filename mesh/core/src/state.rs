@@ -179,7 +179,7 @@ impl MeshState {
     ///
     /// When the record is not the next one, or changes a resource that does not exist. The state is as it was then.
     pub fn apply(&mut self, record: &Record) -> Result<(), FoldError> {
-        if record.seq != self.seq + 1 {
+        if record.seq.checked_sub(1) != Some(self.seq) {
             return Err(FoldError::Gap { mesh: self.key.clone(), seq: self.seq, got: record.seq });
         }
         let (event, at) = (&record.entry.event, record.entry.at);
@@ -272,11 +272,11 @@ pub(crate) fn changed(before: &Resource, event: &Event, at: Timestamp) -> Resour
         Event::Created { .. } | Event::Shared { .. } | Event::Unshared { .. } => {}
         Event::Updated { spec, .. } => {
             after.spec = spec.clone();
-            after.version += 1;
+            after.version = after.version.saturating_add(1);
             after.last_updated_at = at;
         }
         Event::Deleted { .. } => {
-            after.version += 1;
+            after.version = after.version.saturating_add(1);
             after.last_updated_at = at;
         }
         Event::Tagged { tags, .. } => after.tags.extend(tags.clone()),

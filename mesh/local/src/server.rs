@@ -23,8 +23,8 @@ use tower::ServiceExt;
 use worded::Worded;
 
 /// How long the head of a request may take, and how long a connection may be kept without one. Clients keep connections
-/// for some seconds between requests and open a new one where theirs was closed.
-const HEAD_TIME: Duration = Duration::from_secs(60);
+/// for up to 90 seconds between requests, and are left to close theirs first.
+const HEAD_TIME: Duration = Duration::from_secs(120);
 
 /// The largest head of a request. Far more than a signature, a session's token and the longest path together.
 const HEAD_SIZE: usize = 256 << 10;

@@ -8,7 +8,9 @@ use crate::{EventLog, LogError};
 use mesh_core::{MeshKey, MeshState, Seq};
 
 /// The form of checkpoints written today. Others are ignored: a checkpoint can always be made again from the log.
-const FORM: u32 = 1;
+///
+/// Form 1 had a client token beside each resource, and neither shares nor the tokens of updates.
+const FORM: u32 = 2;
 
 /// A saved fold: compressed, and marked with the form it was written in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,4 +61,16 @@ pub async fn load(log: &(impl EventLog + ?Sized), mesh: &MeshKey) -> Result<Mesh
         state.apply(&record).map_err(|error| LogError::Damaged(error.to_string()))?;
     }
     Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_of_a_former_form_is_none() {
+        let saved = Checkpoint::of(&MeshState::new(MeshKey::new("1", "m"))).unwrap();
+        assert!(saved.state().is_some());
+        assert_eq!(Checkpoint { form: 1, ..saved }.state(), None);
+    }
 }

@@ -113,12 +113,13 @@ impl Lingering {
 /// Where in what is written an answer of hyper's own stands, how long it is, and what to say instead.
 fn bare_answer(written: &[u8]) -> Option<(usize, usize, &'static str)> {
     const VERSION: usize = "HTTP/1.1".len();
-    // It is the last that is ever written, and has no body: nearly every other answer is told from it by its end.
+    // It is the last that is ever written, and has no body: nearly every other answer is told from it by its end. Others
+    // may stand before it that the client has not taken yet.
     if !written.ends_with(b"\r\n\r\n") {
         return None;
     }
     for (line, words) in BARE {
-        let found = written.windows(line.len()).position(|window| window == line.as_bytes());
+        let found = written.windows(line.len()).rposition(|window| window == line.as_bytes());
         let Some(start) = found.and_then(|at| at.checked_sub(VERSION)) else { continue };
         let answer = written.get(start..)?;
         let head = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
