@@ -19,6 +19,7 @@ mod heads;
 mod lock;
 mod open;
 mod reader;
+mod recent;
 mod row;
 mod schema;
 mod writer;
@@ -168,7 +169,7 @@ impl EventLog for SqliteLog {
         }
         let rows = entries.iter().map(Row::of).collect::<Result<_, _>>()?;
         let (answer, answered) = oneshot::channel();
-        let append = Append { mesh: mesh.clone(), expected, rows, answer };
+        let append = Append { mesh: mesh.clone(), expected, entries, rows, answer };
         self.threads(|threads| threads.writer.append(append))?;
         answered.await.map_err(|_| stopped())?
     }

@@ -1,4 +1,5 @@
-//! A follower of the embedded log: pages of rows in the order of commits, woken when the last position moves.
+//! A follower of the embedded log: pages of records in the order of commits, from memory as long as it keeps up, else from
+//! the file; woken when the last position moves.
 
 use super::{SqliteLog, log_error, row};
 use crate::{Cursor, Follower, LogError};
@@ -14,18 +15,24 @@ pub(super) struct SqliteFollower {
     cursor: Cursor,
     /// Everything up to here was answered, or was not asked for; `None` until the database was asked.
     position: Option<i64>,
+    /// Whether it has had everything once. What it starts with is read from the file, which may have been spoilt.
+    kept_up: bool,
 }
 
 impl SqliteFollower {
     pub(super) fn new(log: SqliteLog, cursor: Cursor) -> Self {
         let wake = log.inner.heads.watch();
-        Self { log, wake, cursor, position: None }
+        Self { log, wake, cursor, position: None, kept_up: false }
     }
 
     /// The page after a position. Nothing of the follower changes before the page is here, so a call that is
     /// cancelled while it waits has answered nothing and lost nothing.
     async fn page(&mut self, after: i64) -> Result<Vec<Record>, LogError> {
-        let page = self.log.query(move |connection| row::page(connection, after)).await?;
+        let recent = self.kept_up.then(|| self.log.inner.heads.recent(after));
+        let page = match recent.flatten() {
+            Some(page) => page,
+            None => self.log.query(move |connection| row::page(connection, after)).await?,
+        };
         let mut records = Vec::with_capacity(page.len());
         for (position, record) in page {
             match self.is_next(&record) {
@@ -72,8 +79,9 @@ impl Follower for SqliteFollower {
                 if !records.is_empty() {
                     return Ok(records);
                 }
-            } else if self.wake.changed().await.is_err() {
-                return Err(super::stopped());
+            } else {
+                self.kept_up = true;
+                self.wake.changed().await.map_err(|_| super::stopped())?;
             }
         }
     }

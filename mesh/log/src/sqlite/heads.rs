@@ -1,9 +1,10 @@
-//! The last sequence number of every mesh, in memory, and the last position, which wakes followers.
+//! The last sequence number of every mesh, in memory, the last records, and the last position, which wakes followers.
 //!
 //! They move after a commit and before its appends are answered; so whoever knows of a record sees it here.
 
+use super::recent::{Committed, Recent};
 use super::row;
-use mesh_core::{MeshKey, Seq};
+use mesh_core::{MeshKey, Record, Seq};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 /// Where every mesh is, as far as it is certain.
 pub(super) struct Heads {
     known: RwLock<Known>,
+    recent: Recent,
     position: watch::Sender<i64>,
 }
 
@@ -22,7 +24,8 @@ impl Heads {
     /// The heads in a database.
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let (heads, position) = (row::heads(connection)?, row::last_position(connection)?);
-        Ok(Self { known: RwLock::new(Some(heads)), position: watch::Sender::new(position) })
+        let recent = Recent::after(position);
+        Ok(Self { known: RwLock::new(Some(heads)), recent, position: watch::Sender::new(position) })
     }
 
     /// The head of a mesh, 0 before its first record; `None` where only the database knows.
@@ -40,17 +43,28 @@ impl Heads {
         self.position.subscribe()
     }
 
-    /// What a commit has moved.
-    pub(super) fn advance(&self, moved: BTreeMap<MeshKey, Seq>, position: i64) {
+    /// Every record after a position, where all of them are in memory.
+    pub(super) fn recent(&self, after: i64) -> Option<Vec<(i64, Record)>> {
+        self.recent.page(after)
+    }
+
+    /// What a commit has moved and brought.
+    pub(super) fn advance(&self, moved: BTreeMap<MeshKey, Seq>, committed: Vec<Committed>) {
         if let Some(heads) = self.write().as_mut() {
             heads.extend(moved);
         }
-        self.position.send_replace(position);
+        let last = committed.last().map(|last| last.position);
+        self.recent.push(committed);
+        if let Some(position) = last {
+            self.position.send_replace(position);
+        }
     }
 
     /// Nothing is certain until the database was asked again.
     pub(super) fn doubt(&self) {
         *self.write() = None;
+        // Nobody is at the end of time, so nobody is given anything from memory.
+        self.recent.restart(i64::MAX);
     }
 
     /// Asks the database again if anything is in doubt.
@@ -60,6 +74,7 @@ impl Heads {
         }
         let (heads, position) = (row::heads(connection)?, row::last_position(connection)?);
         *self.write() = Some(heads);
+        self.recent.restart(position);
         self.position.send_replace(position);
         Ok(())
     }

@@ -38,6 +38,11 @@ impl Row {
         })
     }
 
+    /// The length of the event's text.
+    pub(super) fn bytes(&self) -> usize {
+        self.event.len()
+    }
+
     /// Puts it in its place.
     pub(super) fn insert(&self, to: &Connection, mesh: &MeshKey, seq: Seq) -> rusqlite::Result<()> {
         let mut insert = to.prepare_cached(

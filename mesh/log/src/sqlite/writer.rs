@@ -4,10 +4,11 @@
 //! read it. When a commit fails, everyone who waited for it is told, and what is on disk decides where the meshes are.
 
 use super::heads::Heads;
+use super::recent::Committed;
 use super::row::Row;
 use super::{Job, log_error, stopped};
 use crate::{AppendError, LogError};
-use mesh_core::{MeshKey, Seq};
+use mesh_core::{Entry, MeshKey, Record, Seq};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::BTreeMap;
 use std::io;
@@ -35,6 +36,8 @@ pub(super) struct Append {
     /// Where it must be.
     pub(super) expected: Seq,
     /// What is appended.
+    pub(super) entries: Vec<Entry>,
+    /// The same as it is written.
     pub(super) rows: Vec<Row>,
     /// Who waits.
     pub(super) answer: oneshot::Sender<Result<Seq, AppendError>>,
@@ -121,12 +124,11 @@ fn write(
 ) -> rusqlite::Result<Vec<Result<Seq, AppendError>>> {
     heads.settle(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut group = Group { heads, moved: BTreeMap::new() };
+    let mut group = Group { heads, moved: BTreeMap::new(), committed: Vec::new() };
     let verdicts = appends.iter().map(|append| group.place(&transaction, append)).collect::<Result<Vec<_>, _>>()?;
-    let position = transaction.last_insert_rowid();
     transaction.commit()?;
     if !group.moved.is_empty() {
-        heads.advance(group.moved, position);
+        heads.advance(group.moved, group.committed);
     }
     Ok(verdicts)
 }
@@ -144,6 +146,7 @@ fn recover(connection: &Connection, heads: &Heads) {
 struct Group<'a> {
     heads: &'a Heads,
     moved: BTreeMap<MeshKey, Seq>,
+    committed: Vec<Committed>,
 }
 
 impl Group<'_> {
@@ -155,9 +158,11 @@ impl Group<'_> {
             return Ok(Err(AppendError::Conflict { mesh: mesh.clone(), expected, actual }));
         }
         let mut seq = actual;
-        for row in &append.rows {
+        for (row, entry) in append.rows.iter().zip(&append.entries) {
             seq += 1;
             row.insert(to, mesh, seq)?;
+            let record = Record { mesh: mesh.clone(), seq, entry: entry.clone() };
+            self.committed.push(Committed { position: to.last_insert_rowid(), bytes: row.bytes(), record });
         }
         if seq != actual {
             self.moved.insert(mesh.clone(), seq);
