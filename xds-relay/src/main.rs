@@ -36,7 +36,7 @@ struct Flags {
     region: Option<String>,
     /// The AWS account of node ids that name none, twelve digits
     #[arg(long, env = "REMESH_ACCOUNT", value_name = "ACCOUNT", value_parser = account)]
-    account: String,
+    account: AccountId,
     /// Where Envoys connect; port 0 means any free one
     #[arg(long, env = "REMESH_XDS_ADDR", value_name = "ADDR", default_value = "127.0.0.1:18000")]
     xds_addr: SocketAddr,
@@ -85,9 +85,8 @@ enum LogFormat {
     Json,
 }
 
-fn account(text: &str) -> Result<String, String> {
-    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_account.then(|| text.to_owned()).ok_or_else(|| "an AWS account is twelve digits".into())
+fn account(text: &str) -> Result<AccountId, String> {
+    AccountId::parse(text).ok_or_else(|| "an AWS account is twelve digits".into())
 }
 
 fn main() -> ExitCode {
@@ -194,7 +193,7 @@ impl Flags {
     }
 
     fn relay(&self, aws: &SdkConfig) -> Result<RelayConfig, Box<dyn Error>> {
-        let account = AccountId::from(self.account.as_str());
+        let account = self.account.clone();
         let mut config = RelayConfig::new(self.xds_addr, self.admin_addr, account);
         config.copies = self.state_dir.as_ref().map(|_| self.copies(aws)).transpose()?;
         config.drain = Duration::from_secs(self.drain_seconds);

@@ -69,9 +69,9 @@ fn by_identity(identity: &ApiGatewayRequestIdentity) -> Option<Caller> {
 
 /// An account, and by the first that is known of it, who of it.
 fn caller(account: Option<&str>, principals: [&Option<String>; 2]) -> Option<Caller> {
-    let account = account.filter(|text| super::environment::is_account(text))?;
+    let account = AccountId::parse(account?)?;
     let principal = principals.into_iter().flatten().find(|text| !text.is_empty()).cloned();
-    Some(Caller { account: AccountId::from(account), principal })
+    Some(Caller { account, principal })
 }
 
 #[cfg(test)]

@@ -48,13 +48,12 @@ impl Environment {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
         let refused = |variable, wanted| EnvironmentError { variable, wanted };
         let table = variable("REMESH_TABLE").filter(|name| !name.is_empty());
-        let account = variable("REMESH_ACCOUNT").filter(|text| is_account(text));
+        let account = variable("REMESH_ACCOUNT").and_then(|text| AccountId::parse(&text));
         let quotas = variable("REMESH_QUOTAS").map_or(Ok(Quotas::default()), |text| text.parse());
         let every = variable("REMESH_CHECKPOINT_EVERY").map(|text| text.parse().ok().filter(|every| *every > 0));
         Ok(Self {
             table: table.ok_or_else(|| refused("REMESH_TABLE", "the name of the table that holds the event log"))?,
             account: account
-                .map(AccountId::from)
                 .ok_or_else(|| refused("REMESH_ACCOUNT", "the twelve digits of the account that callers belong to"))?,
             checkpoint_every: every
                 .unwrap_or(Some(CHECKPOINT_EVERY))
@@ -70,10 +69,6 @@ impl Environment {
         let region = config.region().map_or_else(|| "us-east-1".to_owned(), ToString::to_string);
         Connected { log: DynamoLog::new(Client::new(&config), self.table.clone()), region }
     }
-}
-
-pub(super) fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

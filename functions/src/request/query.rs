@@ -42,10 +42,8 @@ impl Query {
 
 /// An account.
 pub fn account(member: &str, text: &str) -> Result<AccountId, ApiError> {
-    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(AccountId::from(text));
-    }
-    Err(ApiError::bad_request(format!("{member}: `{text}` is not an account of twelve digits")))
+    let refused = || ApiError::bad_request(format!("{member}: `{text}` is not an account of twelve digits"));
+    AccountId::parse(text).ok_or_else(refused)
 }
 
 #[cfg(test)]

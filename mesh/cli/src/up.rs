@@ -49,10 +49,8 @@ fn access_key(text: &str) -> Result<(String, AccountId), String> {
     if !is_access_key(key) {
         return Err("give KEY=ACCOUNT, where the key has up to 128 letters, digits and `_`".into());
     }
-    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("give KEY=ACCOUNT, where the account is twelve digits".into());
-    }
-    Ok((key.to_owned(), AccountId::from(account)))
+    let account = AccountId::parse(account).ok_or("give KEY=ACCOUNT, where the account is twelve digits")?;
+    Ok((key.to_owned(), account))
 }
 
 /// Whether the API finds this in a signature: it looks for nothing that cannot be an access key.

@@ -47,6 +47,13 @@ text! {
     AccountId
 }
 
+impl AccountId {
+    /// The account that a text from outside names; `None` where it is not twelve digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| Self::from(text))
+    }
+}
+
 enumeration! {
     /// The seven kinds of resources. The order is that of a listing of a whole mesh, nothing more.
     pub enum Kind {
@@ -294,6 +301,14 @@ mod tests {
             ResourceId::child(Kind::GatewayRoute, "edge", "all"),
         ] {
             assert_eq!(parse_arn(&home.arn(&mesh, &id)), Some((mesh.clone(), id)));
+        }
+    }
+
+    #[test]
+    fn an_account_is_twelve_digits() {
+        assert_eq!(AccountId::parse("012345678901"), Some("012345678901".into()));
+        for text in ["", "1", "0123456789012", "01234567890a", "٠١٢٣٤٥"] {
+            assert_eq!(AccountId::parse(text), None, "{text}");
         }
     }
 

@@ -61,7 +61,7 @@ impl Config {
             return Err(StartError::Memory);
         }
         for account in std::iter::once(self.account.as_str()).chain(self.access_keys.values().map(AccountId::as_str)) {
-            if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            if AccountId::parse(account).is_none() {
                 return Err(StartError::Account(account.to_owned()));
             }
         }
